@@ -1,0 +1,64 @@
+"""Light types for the signatures of verbs: what a face must resolve, complete or check.
+
+`typing.get_type_hints` on a verb must import nothing heavy, so a frame is `Live[Data]` here and never
+`pandas.DataFrame`. To mypy the markers are what a caller may pass; at run time they are classes the command
+table recognises.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
+
+T = TypeVar("T")
+
+
+class LiveMarker:
+    """Says that a face turns what was written into an object: a variable, a path, a URI."""
+
+
+Live = Annotated[T, LiveMarker()]
+
+if TYPE_CHECKING:
+    Model: TypeAlias = Any
+    Data: TypeAlias = Any
+    Target: TypeAlias = Any
+    ModelName: TypeAlias = str
+    VersionName: TypeAlias = str
+    AliasName: TypeAlias = str
+    DeploymentName: TypeAlias = str
+    FilePath: TypeAlias = str
+else:
+
+    class Model:
+        """A fitted estimator; in a shell a model URI, a file or ``module:attribute``."""
+
+    class Data:
+        """A frame, an array, a sparse matrix or texts; in a shell a Parquet, CSV or Arrow file."""
+
+    class Target:
+        """A column of the data named beside it, or a variable; both at once is an error."""
+
+    class ModelName(str):
+        """The name of a registered model."""
+
+        __slots__ = ()
+
+    class VersionName(str):
+        """A semantic version (``1.2.0``), a registry number (``3``) or an alias (``@champion``)."""
+
+        __slots__ = ()
+
+    class AliasName(str):
+        """An alias in the registry."""
+
+        __slots__ = ()
+
+    class DeploymentName(str):
+        """The name of a deployment."""
+
+        __slots__ = ()
+
+    class FilePath(str):
+        """A file or folder on this machine."""
+
+        __slots__ = ()
