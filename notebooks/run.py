@@ -1,4 +1,7 @@
-"""Run a notebook of this folder with papermill and show its closing words: `python notebooks/run.py quickstart.ipynb`."""
+"""Run a notebook of this folder with papermill and show its closing words.
+
+python notebooks/run.py quickstart.ipynb
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ HERE = Path(__file__).resolve().parent
 
 def main() -> int:
     """Execute the notebook, then print what its last cell says and where the executed copy is."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description="Run a notebook of this folder with papermill.")
     parser.add_argument("notebook", help="file name in the folder of notebooks")
     parser.add_argument("--to", type=Path, help="where the executed copy goes (default: build/)")
     options = parser.parse_args()
@@ -40,7 +43,8 @@ def run(source: Path, executed: Path) -> int:
     try:
         notebook = papermill.execute_notebook(source, executed, cwd=HERE, progress_bar=True)
     except papermill.exceptions.PapermillExecutionError as error:
-        print(f"{source.name} failed in cell {error.cell_index}: {error.ename}: {error.evalue}", file=sys.stderr)
+        failure = f"{error.ename}: {error.evalue}"
+        print(f"{source.name} failed in cell {error.cell_index}: {failure}", file=sys.stderr)
         print(f"executed so far: {executed}", file=sys.stderr)
         return 1
     print(closing_words(notebook))
