@@ -1,0 +1,119 @@
+"""Rows on their way to the model: one array per column, no data frame unless the model was fitted on one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Validated rows.
+
+    Parameters
+    ----------
+    columns : dict of str to ndarray
+        One array of shape (rows,) for each column of the schema. Both float types are float64 with NaN for
+        a missing value; both integer types int64 (uint64 where the schema says so), but float64 where a value is
+        missing; booleans are bool, but object with None where one is missing; strings are object with
+        None; datetimes are ``datetime64[us]`` with NaT, in UTC where the column has a zone.
+    rows : int
+        How many.
+    block : ndarray, optional
+        The same values as one float64 array of shape (rows, columns), columns in the order of the schema, when
+        all of them are floats.
+    """
+
+    columns: dict[str, NDArray[Any]]
+    rows: int
+    block: NDArray[np.float64] | None = None
+
+
+def as_model_input(batch: Batch, schema: dict[str, Any]) -> Any:
+    """Return a batch as what the model was fitted on.
+
+    Parameters
+    ----------
+    batch : Batch
+        Validated rows.
+    schema : dict
+        ``model/feature_schema.json``.
+
+    Returns
+    -------
+    DataFrame, ndarray, csr_array or list of str
+        For the input kinds ``columns``, ``matrix``, ``sparse`` and ``text``.
+    """
+    columns = schema["input"]["columns"]
+    match schema["input"]["kind"]:
+        case "columns":
+            return _frame(batch, columns)
+        case "text":
+            return batch.columns[columns[0]["name"]].tolist()
+        case "sparse":
+            from scipy.sparse import csr_array
+
+            return csr_array(_matrix(batch, columns))
+    return _matrix(batch, columns)
+
+
+def _matrix(batch: Batch, columns: list[dict[str, Any]]) -> NDArray[Any]:
+    values = batch.block
+    if values is None:
+        values = np.column_stack([batch.columns[column["name"]] for column in columns])
+    return values.astype(_common_dtype(columns, values), copy=False)
+
+
+def _common_dtype(columns: list[dict[str, Any]], values: NDArray[Any]) -> np.dtype[Any]:
+    """Return the one dtype of the fitted matrix, unless missing values do not fit in it."""
+    dtype = np.result_type(*{np.dtype(column["dtype"]) for column in columns})
+    return values.dtype if _has_missing(values) and dtype.kind in "iub" else dtype
+
+
+def _has_missing(values: NDArray[Any]) -> bool:
+    return values.dtype.kind == "f" and bool(np.isnan(values).any())
+
+
+def _frame(batch: Batch, columns: list[dict[str, Any]]) -> pd.DataFrame:
+    import pandas as pd
+
+    restored = {column["name"]: _restored(batch.columns[column["name"]], column) for column in columns}
+    return pd.DataFrame(restored, index=pd.RangeIndex(batch.rows), copy=False)
+
+
+def _restored(values: NDArray[Any], column: dict[str, Any]) -> Any:
+    """Return the values of a column in the dtype that it had in the frame the model was fitted on."""
+    import pandas as pd
+
+    if column["dtype"] == "category":
+        return _categorical(values, column["categories"] or [])
+    dtype = pd.api.types.pandas_dtype(column["dtype"])
+    if isinstance(dtype, pd.DatetimeTZDtype):
+        return pd.DatetimeIndex(values).tz_localize("UTC").astype(dtype)
+    if not isinstance(dtype, np.dtype):
+        return pd.array(values, dtype=dtype)
+    if dtype.kind in "iub" and values.dtype.kind not in "iub":
+        return values if values.dtype == object or _has_missing(values) else values.astype(dtype)
+    if dtype == object:
+        return (
+            np.where(np.equal(values, None), np.nan, values)
+            if values.dtype == object
+            else values.astype(object)
+        )
+    return values.astype(dtype, copy=False)
+
+
+def _categorical(values: NDArray[Any], categories: list[Any]) -> pd.Categorical:
+    """Return a category column; values not seen in training come after the known ones, not missing."""
+    import pandas as pd
+
+    known = set(categories)
+    present = values[~pd.isna(values)].tolist()
+    unseen = [value for value in dict.fromkeys(present) if value not in known]
+    return pd.Categorical(values, categories=[*categories, *unseen])
