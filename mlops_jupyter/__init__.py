@@ -1,3 +1,87 @@
-"""From a fitted model in a notebook to a monitored, reversible production endpoint."""
+"""From a fitted model in a notebook to a monitored, reversible production endpoint.
+
+``%load_ext mlops_jupyter`` gives the magic ``%mlops``; ``import mlops_jupyter as mlops`` gives the same verbs as
+functions; a shell has them as ``mlops``. Nothing heavy is imported before a verb needs it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mlops_jupyter.errors import MlopsError
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from mlops_jupyter.verbs.building import package, verify
+    from mlops_jupyter.verbs.catalog import alias, card, diff, models, register, show, versions
+    from mlops_jupyter.verbs.endpoints import (
+        deploy,
+        history,
+        logs,
+        predict,
+        rollback,
+        start,
+        status,
+        stop,
+    )
+    from mlops_jupyter.verbs.housekeeping import audit, clean, doctor, overview, remove
+    from mlops_jupyter.verbs.tracking import track
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "MlopsError",
+    "__version__",
+    "alias",
+    "audit",
+    "card",
+    "clean",
+    "deploy",
+    "diff",
+    "doctor",
+    "history",
+    "load_ipython_extension",
+    "logs",
+    "models",
+    "overview",
+    "package",
+    "predict",
+    "register",
+    "remove",
+    "rollback",
+    "show",
+    "start",
+    "status",
+    "stop",
+    "track",
+    "unload_ipython_extension",
+    "verify",
+    "versions",
+]
+
+
+def __getattr__(name: str) -> Any:
+    from mlops_jupyter.verbs import table
+
+    if name in table.MODULES:
+        return table.load(name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Give a notebook the magic ``%mlops``: what ``%load_ext mlops_jupyter`` calls. Twice is as once."""
+    from mlops_jupyter.notebook.extension import load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """Take ``%mlops`` away again: what ``%unload_ext mlops_jupyter`` calls."""
+    from mlops_jupyter.notebook.extension import unload
+
+    unload(shell)

@@ -1,1 +1,1 @@
-""""""
+"""The notebook's face: the magic, completion, and cells run under tracking."""

@@ -1,7 +1,7 @@
 """What a verb returns: fields for code, one answer in words, and blocks that any face can draw.
 
-Summarise, render, wrap: a result decides every number and word (`headline`, `blocks`); `notebook` and the shell
-only draw them.
+Summarise, render, wrap: a result decides every number and word (`headline`, `blocks`); `as_text` and `as_html` only
+draw them.
 """
 
 from __future__ import annotations
@@ -16,13 +16,30 @@ Mark: TypeAlias = Literal["ok", "warn", "bad", "info"]
 
 
 @dataclass(frozen=True)
+class Status:
+    """A state as a word and a mark, for a cell of a table or the value of a fact; never a colour alone."""
+
+    word: str
+    mark: Mark = "info"
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A number with its unit: ``B`` for bytes and ``s`` for seconds are scaled to read well."""
+
+    value: float
+    unit: str
+
+
+@dataclass(frozen=True)
 class Table:
-    """Rows under named columns; numbers are aligned by the renderer."""
+    """Rows under named columns; numbers are aligned by the renderer. `folded` puts it behind its title."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
     title: str = ""
     empty: str = ""
+    folded: bool = False
 
 
 @dataclass(frozen=True)
@@ -31,6 +48,7 @@ class Facts:
 
     pairs: tuple[tuple[str, Any], ...]
     title: str = ""
+    folded: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,6 +66,7 @@ class Code:
     text: str
     language: str = "text"
     title: str = ""
+    folded: bool = False
 
 
 Block: TypeAlias = Table | Facts | Note | Code
@@ -71,3 +90,14 @@ class Result:
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain Python values, ready for JSON."""
         return asdict(self) if is_dataclass(self) and not isinstance(self, type) else {}
+
+    def __str__(self) -> str:
+        from mlops_jupyter.verbs.as_text import render_text
+
+        return render_text(self)
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        """Return what Jupyter shows; both forms need no kernel and no network to be read again."""
+        from mlops_jupyter.verbs.as_html import render_html
+
+        return {"text/plain": str(self), "text/html": render_html(self)}

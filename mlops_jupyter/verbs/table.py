@@ -1,14 +1,135 @@
-"""The one command table: every verb, made from its signature and docstring."""
+"""The one command table: every verb, made from its signature and docstring.
+
+Magic, shell, help and completion read it and nothing else, so a verb is written once.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+import functools
+import importlib
+import inspect
+import types
+import typing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal, ParamSpec, TypeVar, cast
+
+from mlops_jupyter.errors import UsageError, did_you_mean
+from mlops_jupyter.verbs import calls
+from mlops_jupyter.verbs import types as marks
+from mlops_jupyter.verbs.docstrings import read_docstring
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+REQUIRED: Final = inspect.Parameter.empty
+
+#: Where each verb is written. Named here so that `%load_ext` and completion import none of them.
+MODULES: Final[dict[str, str]] = {
+    "track": "tracking",
+    "package": "building",
+    "verify": "building",
+    "register": "catalog",
+    "models": "catalog",
+    "versions": "catalog",
+    "show": "catalog",
+    "diff": "catalog",
+    "alias": "catalog",
+    "card": "catalog",
+    "deploy": "endpoints",
+    "predict": "endpoints",
+    "status": "endpoints",
+    "logs": "endpoints",
+    "history": "endpoints",
+    "rollback": "endpoints",
+    "start": "endpoints",
+    "stop": "endpoints",
+    "overview": "housekeeping",
+    "doctor": "housekeeping",
+    "clean": "housekeeping",
+    "remove": "housekeeping",
+    "audit": "housekeeping",
+}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a verb, as every face sees it.
+
+    Parameters
+    ----------
+    name : str
+        Its name in Python: ``test_data``.
+    word : str
+        Its name on a command line: ``test-data``.
+    kind : type
+        What one value of it is: `str`, `int`, `float`, `bool`, or a class of `mlops_jupyter.verbs.types`.
+    default : object
+        `REQUIRED` when there is none.
+    positional : bool
+        Whether it may be written without its name.
+    many : bool
+        Whether it is a list: repeated, or separated by commas.
+    live : bool
+        Whether a face turns what was written into an object.
+    choices : tuple of str
+        The only words it takes, if they are few.
+    text : str
+        What the docstring says of it.
+    """
+
+    name: str
+    word: str
+    kind: type
+    default: Any
+    positional: bool
+    many: bool = False
+    live: bool = False
+    choices: tuple[str, ...] = ()
+    text: str = ""
+
+    @property
+    def required(self) -> bool:
+        """Whether the verb cannot be called without it."""
+        return self.default is REQUIRED
+
+    @property
+    def flag(self) -> bool:
+        """Whether it is written without a value."""
+        return self.kind is bool
+
+
+@dataclass(frozen=True)
+class Command:
+    """A verb as every face sees it."""
+
+    name: str
+    stage: str
+    function: Callable[..., Any]
+    summary: str
+    description: str
+    parameters: tuple[Parameter, ...]
+    sections: dict[str, str]
+
+    def option(self, word: str) -> Parameter | None:
+        """Return the parameter that ``--word`` names."""
+        return next((p for p in self.parameters if p.word == word or p.name == word), None)
+
+    @property
+    def positional(self) -> tuple[Parameter, ...]:
+        """The parameters that may be written without their names, in order."""
+        return tuple(p for p in self.parameters if p.positional)
+
+
+@dataclass(frozen=True)
+class _Entry:
+    stage: str
+    function: Callable[..., Any]
+
+
+_entries: dict[str, _Entry] = {}
 
 
 def verb(*, stage: str, audited: bool = False) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -19,10 +140,99 @@ def verb(*, stage: str, audited: bool = False) -> Callable[[Callable[P, R]], Cal
     stage : str
         The heading of help it stands under: ``build``, ``catalog``, ``endpoints``, ``workspace``, ``track``.
     audited : bool
-        Whether calls of it are recorded in the audit log, before and after.
+        Whether calls of it are recorded in the audit log, before and after. A verb called from an audited verb
+        is part of that one record.
     """
 
     def enter(function: Callable[P, R]) -> Callable[P, R]:
-        return function
+        name = function.__name__
+        signature = inspect.signature(function)
+
+        @functools.wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            given = signature.bind(*args, **kwargs).arguments
+            with calls.recording(name, given if audited else None) as record:
+                result = function(*args, **kwargs)
+                record.result = result
+            return calls.stamped(result, name, signature, given)
+
+        _entries[name] = _Entry(stage, call)
+        return call
 
     return enter
+
+
+def load(name: str) -> Callable[..., Any]:
+    """Return the function of a verb, importing the one module it is written in."""
+    function = getattr(importlib.import_module(f"mlops_jupyter.verbs.{MODULES[name]}"), name)
+    return cast("Callable[..., Any]", function)
+
+
+@functools.cache
+def command(name: str) -> Command:
+    """Return the table's entry for a verb.
+
+    Raises
+    ------
+    UsageError
+        If there is no such verb; the message lists the nearest.
+    """
+    if name not in MODULES:
+        raise UsageError(f"there is no verb {name!r}", hint=did_you_mean(name, MODULES))
+    load(name)
+    return _command(name, _entries[name])
+
+
+def commands() -> tuple[Command, ...]:
+    """Return the whole table, in the order of a model's life."""
+    found = []
+    for name in MODULES:
+        try:
+            found.append(command(name))
+        except (ModuleNotFoundError, AttributeError):
+            continue
+    return tuple(found)
+
+
+def _command(name: str, entry: _Entry) -> Command:
+    doc = read_docstring(entry.function.__doc__)
+    hints = _hints(inspect.unwrap(entry.function))
+    parameters = tuple(
+        _parameter(p, hints.get(p.name, str), doc.parameters.get(p.name, ""))
+        for p in inspect.signature(entry.function).parameters.values()
+    )
+    return Command(name, entry.stage, entry.function, doc.summary, doc.description, parameters, doc.sections)
+
+
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    """Return the annotations of the parameters; names a module imports for the type checker only are known too."""
+    known = {**vars(typing), **vars(marks)}
+    space = {**known, **function.__globals__}
+    written = {name: hint for name, hint in function.__annotations__.items() if name != "return"}
+    bare = types.SimpleNamespace(__annotations__=written)
+    return typing.get_type_hints(bare, space, known, include_extras=True)
+
+
+def _parameter(parameter: inspect.Parameter, hint: Any, text: str) -> Parameter:
+    inner, live = _unwrapped(hint)
+    many = typing.get_origin(inner) in (list, tuple)
+    if many:
+        inner, item_live = _unwrapped(typing.get_args(inner)[0])
+        live = live or item_live
+    choices = typing.get_args(inner) if typing.get_origin(inner) is Literal else ()
+    kind = inner if isinstance(inner, type) else str
+    positional = parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+    word = parameter.name.rstrip("_").replace("_", "-")
+    return Parameter(parameter.name, word, kind, parameter.default, positional, many, live, choices, text)
+
+
+def _unwrapped(hint: Any) -> tuple[Any, bool]:
+    """Return the hint without ``| None`` and without `Live`, and whether it was live."""
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        inner = [part for part in typing.get_args(hint) if part is not type(None)]
+        chosen = next((part for part in inner if typing.get_origin(part) is typing.Annotated), inner[0])
+        return _unwrapped(chosen)
+    if typing.get_origin(hint) is typing.Annotated:
+        kind, *extras = typing.get_args(hint)
+        return kind, any(isinstance(extra, marks.LiveMarker) for extra in extras)
+    return hint, False

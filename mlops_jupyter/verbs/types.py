@@ -7,6 +7,7 @@ table recognises.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
 
 T = TypeVar("T")
@@ -19,6 +20,34 @@ class LiveMarker:
 Live = Annotated[T, LiveMarker()]
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Script:
+    """Code to run: what `Live[Cell]` becomes where a cell or a file is named.
+
+    Parameters
+    ----------
+    source : str
+        The text.
+    path : Path or None
+        The file it came from.
+    run : callable or None
+        Runs it where it was written, in a notebook's namespace; None for a file.
+    space : mapping
+        The variables it can name.
+    """
+
+    source: str
+    path: Path | None = None
+    run: Callable[[], None] | None = None
+    space: Mapping[str, Any] = field(default_factory=dict)
+
+
+if TYPE_CHECKING:
+    Cell: TypeAlias = Any
     Model: TypeAlias = Any
     Data: TypeAlias = Any
     Target: TypeAlias = Any
@@ -28,6 +57,9 @@ if TYPE_CHECKING:
     DeploymentName: TypeAlias = str
     FilePath: TypeAlias = str
 else:
+
+    class Cell:
+        """Code to run: the body of a cell, a function, in a shell a Python file."""
 
     class Model:
         """A fitted estimator; in a shell a model URI, a file or ``module:attribute``."""

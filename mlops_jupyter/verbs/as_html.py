@@ -1,0 +1,132 @@
+"""A result as HTML that survives nbconvert, GitHub and a papermill output: inline CSS, no script, no address.
+
+Colours are the Okabe-Ito palette; Jupyter's own variables give text, lines and ground, so light and dark follow.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+from html import escape
+from typing import TYPE_CHECKING, Final
+
+from mlops_jupyter.verbs.results import Block, Code, Facts, Note, Table
+from mlops_jupyter.verbs.values import SYMBOLS, Shown, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mlops_jupyter.verbs.results import Mark, Result
+
+LIMIT: Final = 200_000
+_ROWS: Final = 200
+_CODE: Final = 40_000
+_COLOURS: Final[dict[Mark, str]] = {"ok": "#009E73", "warn": "#E69F00", "bad": "#D55E00", "info": "#56B4E9"}
+_CSS: Final = """
+#ID{color:var(--jp-content-font-color1,inherit);font-family:var(--jp-content-font-family,system-ui,sans-serif);
+font-size:var(--jp-content-font-size1,14px);line-height:1.5;max-width:72rem;overflow-x:auto;padding:2px 0 4px}
+#ID .head{font-size:1.08em;font-weight:600;margin:0 0 .5em}
+#ID .title{font-weight:600;margin:.9em 0 .25em;color:var(--jp-content-font-color1,inherit)}
+#ID table{border-collapse:collapse;margin:.25em 0 .6em;border:0;font-size:.94em;font-variant-numeric:tabular-nums;
+table-layout:auto}
+#ID thead{border:0}
+#ID th,#ID td{padding:.28em 1.4em .28em 0;border:0;text-align:left;vertical-align:top;white-space:pre-line;
+background:none;max-width:44rem}
+#ID th{font-weight:500;color:var(--jp-content-font-color2,#767676);
+border-bottom:1px solid var(--jp-border-color1,#bdbdbd)}
+#ID tr{background:none!important}
+#ID tbody tr+tr td{border-top:1px solid var(--jp-border-color3,rgba(128,128,128,.18))}
+#ID .facts th{border:0;white-space:nowrap}
+#ID .facts td,#ID .facts tr+tr td{border:0}
+#ID .n{text-align:right}
+#ID .mark{font-weight:700;display:inline-block;min-width:1.15em}
+#ID .note{margin:.3em 0;white-space:pre-line;padding-left:1.15em;text-indent:-1.15em}
+#ID .quiet{color:var(--jp-content-font-color2,#767676)}
+#ID pre{background:var(--jp-layout-color2,rgba(128,128,128,.1));color:inherit;border-radius:3px;
+font-family:var(--jp-code-font-family,ui-monospace,monospace);font-size:var(--jp-code-font-size,13px);
+line-height:1.45;margin:.25em 0 .6em;overflow-x:auto;padding:.5em .8em;white-space:pre;max-height:32rem}
+#ID details{margin:.35em 0}
+#ID summary{cursor:pointer;color:var(--jp-content-font-color2,#767676);font-size:.92em}
+"""
+
+
+def render_html(result: Result) -> str:
+    """Return a result as HTML of at most 200 kB, with the Python it stands for behind a fold."""
+    html = _document(result, result.blocks())
+    return html if len(html.encode()) <= LIMIT else _document(result, _shortened(result.blocks()))
+
+
+def _document(result: Result, blocks: Iterable[Block]) -> str:
+    name = f"mlops-{uuid.uuid4().hex[:12]}"
+    code = _folded("Python", f"<pre>{escape(result.code)}</pre>") if result.code else ""
+    body = "".join(map(_block, blocks))
+    style = " ".join(_CSS.replace("#ID", f"#{name}").split())
+    return f'<div id="{name}"><style>{style}</style><div class="head">{escape(result.headline)}</div>{body}{code}</div>'
+
+
+def _shortened(blocks: Iterable[Block]) -> Iterable[Block]:
+    for block in blocks:
+        if isinstance(block, Table):
+            yield replace(block, rows=block.rows[:20])
+        elif isinstance(block, Code):
+            yield replace(block, text=block.text[:2_000] + "\n…")
+        elif isinstance(block, Note):
+            yield replace(block, text=block.text[:2_000])
+        else:
+            yield replace(block, pairs=block.pairs[:50])
+
+
+def _block(block: Block) -> str:
+    if isinstance(block, Note):
+        return f'<div class="note">{_symbol(block.mark)}{escape(block.text)}</div>'
+    body = _body(block)
+    if not body:
+        return ""
+    if block.folded:
+        return _folded(block.title or "more", body)
+    return (f'<div class="title">{escape(block.title)}</div>' if block.title else "") + body
+
+
+def _body(block: Table | Facts | Code) -> str:
+    if isinstance(block, Code):
+        cut = "\n… the text has more" if len(block.text) > _CODE else ""
+        return f"<pre>{escape(block.text[:_CODE])}{cut}</pre>"
+    if isinstance(block, Facts):
+        rows = (f'<tr><th scope="row">{escape(str(k))}</th>{_cell(shown(v))}</tr>' for k, v in block.pairs)
+        return f'<table class="facts"><tbody>{"".join(rows)}</tbody></table>'
+    return _table(block) if block.rows else _empty(block)
+
+
+def _empty(table: Table) -> str:
+    return f'<div class="quiet">{escape(table.empty)}</div>' if table.empty else ""
+
+
+def _table(table: Table) -> str:
+    rows = [[shown(value) for value in row] for row in table.rows[:_ROWS]]
+    numeric = [any(row[i].number for row in rows) for i in range(len(table.columns))]
+    heads = "".join(f"<th{_aligned(n)}>{escape(c)}</th>" for c, n in zip(table.columns, numeric, strict=True))
+    lines = "".join(
+        f"<tr>{''.join(_cell(c, number=n) for c, n in zip(row, numeric, strict=True))}</tr>" for row in rows
+    )
+    more = len(table.rows) - len(rows)
+    rest = f'<div class="quiet">and {more:,} more rows</div>' if more else ""
+    return f"<table><thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table>{rest}"
+
+
+def _cell(cell: Shown, *, number: bool = False) -> str:
+    title = f' title="{escape(cell.more, quote=True)}"' if cell.more else ""
+    mark = _symbol(cell.mark) if cell.mark else ""
+    return f"<td{_aligned(number)}{title}>{mark}{escape(cell.text)}</td>"
+
+
+def _aligned(number: bool) -> str:
+    # the attribute and not the class alone: GitHub drops classes and styles
+    return ' class="n" align="right"' if number else ' align="left"'
+
+
+def _symbol(mark: Mark) -> str:
+    return f'<span class="mark" style="color:{_COLOURS[mark]}" aria-hidden="true">{SYMBOLS[mark]} </span>'
+
+
+def _folded(title: str, body: str) -> str:
+    return f"<details><summary>{escape(title)}</summary>{body}</details>"

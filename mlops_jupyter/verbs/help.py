@@ -1,0 +1,123 @@
+"""Help as a result: the same in a notebook, in a shell and for ``%mlops deploy?``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from mlops_jupyter.verbs import table
+from mlops_jupyter.verbs.results import Block, Code, Note, Result, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mlops_jupyter.verbs.table import Command, Parameter
+
+_STAGES: Final = {
+    "track": "Train",
+    "build": "Package",
+    "catalog": "Registry",
+    "endpoints": "Endpoints",
+    "workspace": "Workspace",
+}
+
+
+@dataclass(frozen=True)
+class CommandHelp(Result):
+    """What one verb does, takes and returns."""
+
+    name: str
+    summary: str
+    description: str
+    usage: str
+    options: tuple[tuple[str, str], ...]
+    examples: str
+
+    @property
+    def headline(self) -> str:
+        """The verb and its first line."""
+        return f"{self.name}: {self.summary}"
+
+    def blocks(self) -> Iterable[Block]:
+        """Yield usage, parameters and examples."""
+        yield Code(self.usage, title="Usage")
+        if self.description:
+            yield Note(self.description)
+        if self.options:
+            yield Table(("parameter", "meaning"), self.options)
+        if self.examples:
+            yield Code(self.examples, "python", title="In Python")
+
+
+@dataclass(frozen=True)
+class CommandList(Result):
+    """Every verb in one line each, in the order of a model's life."""
+
+    verbs: tuple[tuple[str, str, str], ...]
+
+    @property
+    def headline(self) -> str:
+        """What the verbs are for."""
+        return "mlops: from a fitted model to an endpoint that can be rolled back"
+
+    def blocks(self) -> Iterable[Block]:
+        """Yield one table for each stage."""
+        yield Code("%mlops VERB …   in a notebook\nmlops VERB …    in a shell", title="Usage")
+        for stage, title in _STAGES.items():
+            rows = tuple((name, summary) for name, at, summary in self.verbs if at == stage)
+            if rows:
+                yield Table(("verb", "what it does"), rows, title=title)
+        yield Note("a verb and --help tells its parameters: %mlops deploy --help, or %mlops deploy?")
+
+
+def help_for(command: Command) -> CommandHelp:
+    """Return the help of one verb."""
+    options = tuple((_spelling(p), _meaning(p)) for p in command.parameters)
+    return CommandHelp(
+        command.name,
+        command.summary,
+        command.description,
+        usage(command),
+        options,
+        command.sections.get("Examples", ""),
+    )
+
+
+def help_for_all() -> CommandList:
+    """Return the list of all verbs."""
+    return CommandList(tuple((c.name, c.stage, c.summary) for c in table.commands()))
+
+
+def usage(command: Command) -> str:
+    """Return the line that shows how a verb is written.
+
+    Examples
+    --------
+    >>> usage(table.command("remove"))
+    'remove MODEL [VERSION]'
+    """
+    words = [_placeholder(p) for p in command.positional]
+    words += [f"--{p.word} {_value_of(p)}" for p in command.parameters if not p.positional and p.required]
+    optional = [p for p in command.parameters if not p.positional and not p.required]
+    words += [f"[--{p.word}]" if p.flag else f"[--{p.word} {_value_of(p)}]" for p in optional]
+    return " ".join([command.name, *words])
+
+
+def _placeholder(parameter: Parameter) -> str:
+    word = parameter.word.upper() + (" …" if parameter.many else "")
+    return word if parameter.required else f"[{word}]"
+
+
+def _spelling(parameter: Parameter) -> str:
+    if parameter.positional:
+        return parameter.word.upper()
+    return f"--{parameter.word}" if parameter.flag else f"--{parameter.word} {_value_of(parameter)}"
+
+
+def _value_of(parameter: Parameter) -> str:
+    return "|".join(parameter.choices) or parameter.kind.__name__.removesuffix("Name").upper()
+
+
+def _meaning(parameter: Parameter) -> str:
+    silent = parameter.required or parameter.default in (None, False, (), "") or parameter.flag
+    return parameter.text + ("" if silent else f" Default: {parameter.default}.")

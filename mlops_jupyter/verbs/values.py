@@ -1,0 +1,90 @@
+"""How a value reads: three significant digits, units, local time, a word beside every mark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from mlops_jupyter.verbs.results import Mark, Quantity, Status
+
+SYMBOLS: Final[dict[Mark, str]] = {"ok": "✓", "warn": "!", "bad": "✗", "info": "·"}
+_GROUPED_FROM: Final = 100_000  # a port or a year is a name and not a quantity
+_BYTES: Final = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3), ("B", 1.0))
+_SECONDS: Final = (("h", 3600.0), ("min", 60.0), ("s", 1.0), ("ms", 1e-3), ("µs", 1e-6))
+
+
+class Shown(NamedTuple):
+    """A value as text, with what the renderer must know of it."""
+
+    text: str
+    number: bool = False
+    mark: Mark | None = None
+    more: str = ""
+
+
+def shown(value: Any) -> Shown:
+    """Return a value as it is to be read.
+
+    Examples
+    --------
+    >>> shown(0.123456).text, shown(336776).text, shown(Quantity(1536, "B")).text, shown(None).text
+    ('0.123', '336,776', '1.54 kB', '–')
+    >>> shown(Status("ready", "ok"))
+    Shown(text='ready', number=False, mark='ok', more='')
+    """
+    if isinstance(value, Status):
+        return Shown(value.word, mark=value.mark)
+    if isinstance(value, Quantity):
+        return Shown(_quantity(value), number=True)
+    if isinstance(value, datetime):
+        return _time(value)
+    if isinstance(value, bool):
+        return Shown("yes" if value else "no")
+    if isinstance(value, int):
+        return Shown(f"{value:,}" if abs(value) >= _GROUPED_FROM else str(value), number=True)
+    if isinstance(value, float):
+        return Shown(number(value), number=True)
+    return Shown(_words(value))
+
+
+def number(value: float) -> str:
+    """Return a number in three significant digits, as people write it.
+
+    Examples
+    --------
+    >>> number(0.00012345), number(12.0), number(98765.4), number(0.9)
+    ('0.000123', '12', '98,800', '0.9')
+    """
+    if value != value or value in (float("inf"), float("-inf")):  # noqa: PLR0124
+        return str(value)
+    rounded = float(f"{value:.3g}")
+    if rounded and not 1e-4 <= abs(rounded) < 1e9:  # noqa: PLR2004
+        return f"{value:.2e}"
+    return f"{rounded:,.7f}".rstrip("0").rstrip(".")
+
+
+def _quantity(quantity: Quantity) -> str:
+    scales = {"B": _BYTES, "s": _SECONDS}.get(quantity.unit)
+    if scales is None:
+        return f"{number(quantity.value)} {quantity.unit}".strip()
+    if not quantity.value:
+        return f"0 {quantity.unit}"
+    size = abs(quantity.value)
+    unit, scale = next((pair for pair in scales if size >= pair[1] * 0.9995), scales[-1])
+    return f"{number(quantity.value / scale)} {unit}"
+
+
+def _time(moment: datetime) -> Shown:
+    local = moment.astimezone()
+    return Shown(f"{local:%Y-%m-%d %H:%M}", more=f"{local:%Y-%m-%d %H:%M:%S %Z (UTC%z)}")
+
+
+def _words(value: Any) -> str:
+    if value is None or value == "":
+        return "–"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}={shown(item).text}" for key, item in value.items()) or "–"
+    if isinstance(value, list | tuple | set | frozenset):
+        return ", ".join(shown(item).text for item in value) or "–"
+    return str(value)
