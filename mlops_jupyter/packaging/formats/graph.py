@@ -1,0 +1,84 @@
+"""Convert a scikit-learn model to ONNX, in double precision, and accept it only if it answers the same."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mlops_jupyter.serving.runtimes import GraphRuntime
+
+from .parity import compare
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NUMERIC = ("double", "float", "long", "integer", "boolean")
+OPSET = {"": 20, "ai.onnx.ml": 5}
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """The graph if it may serve, and why it may or may not."""
+
+    graph: bytes | None
+    why: str
+    parity: dict[str, Any] | None = None
+
+
+def attempt(model: Any, sample: Any, schema: dict[str, Any]) -> Attempt:
+    """Convert the model and compare it with the original; never raises for what ONNX cannot do."""
+    unfit = [c["name"] for c in schema["input"]["columns"] if c["type"] not in (*NUMERIC, "string")]
+    if unfit:
+        return Attempt(None, f"ONNX has no dates ({unfit[0]})")
+    try:
+        content = convert(model, schema)
+        runtime = GraphRuntime(content, schema)
+        parity = compare(model, runtime, sample, schema)
+    except Exception as problem:  # noqa: BLE001  (a converter can fail in any way: then the native model serves)
+        return Attempt(None, reason(model, problem))
+    if not parity.holds:
+        return Attempt(None, parity.why, parity.to_dict())
+    return Attempt(content, parity.why, parity.to_dict())
+
+
+def convert(model: Any, schema: dict[str, Any]) -> bytes:
+    """Return the ONNX graph of a fitted model; the same model gives the same bytes."""
+    import skl2onnx
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        document = skl2onnx.convert_sklearn(
+            model,
+            name="model",  # else a random one
+            initial_types=_inputs(schema),
+            target_opset=OPSET,
+            options={"zipmap": False} if _is_classifier(model) else None,
+        )
+    return bytes(document.SerializeToString(deterministic=True))
+
+
+def _is_classifier(model: Any) -> bool:
+    from sklearn.base import is_classifier
+
+    return bool(is_classifier(model))
+
+
+def _inputs(schema: dict[str, Any]) -> list[tuple[str, Any]]:
+    from skl2onnx.common.data_types import DoubleTensorType, StringTensorType
+
+    columns, kind = schema["input"]["columns"], schema["input"]["kind"]
+    if kind in ("matrix", "sparse"):
+        return [("features", DoubleTensorType([None, len(columns)]))]
+    types: dict[str, Callable[[list[Any]], Any]] = {"string": StringTensorType}
+    return [(c["name"], types.get(c["type"], DoubleTensorType)([None, 1])) for c in columns]
+
+
+def reason(model: Any, problem: Exception) -> str:
+    """Return one short phrase for what kept the model from being converted."""
+    text = " ".join(str(problem).split())
+    if "Unable to find a shape calculator for type" in text or "Unable to find a converter" in text:
+        name = text.partition("'")[2].partition("'")[0].rpartition(".")[2]
+        return f"ONNX has no converter for {name or type(model).__name__}"
+    first = text.partition(". ")[0]
+    return f"ONNX conversion failed: {first[:120]}"

@@ -1,0 +1,124 @@
+"""Models served by ONNX Runtime: no scikit-learn, no pandas on the way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .prediction import Prediction, as_declared, split_outputs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from ..batch import Batch
+
+MISSING_TEXT = (
+    "\U0010ffff"  # ONNX strings have no missing value; this is no character, so no text of a request
+)
+_NUMPY = {"tensor(double)": np.float64, "tensor(float)": np.float32, "tensor(int64)": np.int64}
+
+
+class GraphRuntime:
+    """An ONNX graph with one input per column, or one matrix, or one column of texts.
+
+    Parameters
+    ----------
+    graph : bytes
+        The ONNX model.
+    schema : dict
+        ``model/feature_schema.json``.
+    """
+
+    def __init__(self, graph: bytes, schema: dict[str, Any]) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        # the server's workers are the parallelism; a thread pool per model would only contend with them
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        self._inputs = [(i.name, i.type) for i in self._session.get_inputs()]
+        self._kind = schema["input"]["kind"]
+        self._names = [column["name"] for column in schema["input"]["columns"]]
+        self._outputs = schema["output"]["outputs"]
+        self._wanted = [o.name for o in self._session.get_outputs()][
+            : 2 if schema["output"]["probabilities"] else 1
+        ]
+
+    def predict(self, batch: Batch) -> Prediction:
+        """Answer a validated batch."""
+        if batch.block is not None and self._kind in ("matrix", "sparse"):
+            return self._run({self._inputs[0][0]: batch.block})
+        return self.predict_columns(batch.columns)
+
+    def predict_input(self, model_input: Any) -> Prediction:
+        """Answer what the model itself takes."""
+        return self.predict_columns(as_columns(model_input, self._names))
+
+    def predict_columns(self, columns: Mapping[str, NDArray[Any]]) -> Prediction:
+        """Answer one array of shape (rows,) per column."""
+        return self._run(self._feeds(columns))
+
+    def _feeds(self, columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        if self._kind in ("matrix", "sparse"):
+            name, kind = self._inputs[0]
+            return {name: np.column_stack([columns[c] for c in self._names]).astype(_NUMPY[kind], copy=False)}
+        return {
+            name: _as_tensor(columns[column], kind)
+            for (name, kind), column in zip(self._inputs, self._names, strict=True)
+        }
+
+    def _run(self, feeds: dict[str, NDArray[Any]]) -> Prediction:
+        labels, *rest = self._session.run(self._wanted, feeds)
+        outputs = [as_declared(a, o) for a, o in zip(split_outputs(labels), self._outputs, strict=True)]
+        return Prediction(outputs, _tables(rest[0], len(self._outputs)) if rest else None)
+
+
+def _tables(probabilities: Any, outputs: int) -> list[NDArray[np.float64]]:
+    """One table per output: ONNX has a sequence of tables, or one more dimension, where there are several."""
+    tables = [probabilities] if outputs == 1 else list(probabilities)
+    return [np.asarray(table, dtype=np.float64) for table in tables]
+
+
+def _as_tensor(column: NDArray[Any], kind: str) -> NDArray[Any]:
+    if kind != "tensor(string)":
+        return np.asarray(column).astype(_NUMPY[kind], copy=False).reshape(-1, 1)
+    # missing is None, NaN or pandas.NA: only texts are equal to themselves and have a length
+    texts = [value if isinstance(value, str) else MISSING_TEXT for value in column]
+    return np.array(texts, dtype=object).reshape(-1, 1)
+
+
+def as_columns(model_input: Any, names: list[str]) -> dict[str, NDArray[Any]]:
+    """Return one array per column of a frame, a matrix, a sparse matrix or a list of texts.
+
+    Examples
+    --------
+    >>> as_columns(np.array([[1.0, 2.0]]), ["x0", "x1"])
+    {'x0': array([1.]), 'x1': array([2.])}
+    """
+    if hasattr(model_input, "columns"):
+        return {name: _numpy(model_input[name]) for name in names}
+    if hasattr(model_input, "toarray"):
+        model_input = model_input.toarray()
+    array = np.asarray(model_input)
+    if array.ndim == 1:
+        return {names[0]: array.astype(object)}
+    return {name: array[:, i] for i, name in enumerate(names)}
+
+
+def _numpy(series: Any) -> NDArray[Any]:
+    """Return a pandas column as NumPy, missing as NaN or None whatever its dtype."""
+    if series.dtype.kind in "biuf" and series.hasnans:
+        return np.asarray(series.astype("float64").to_numpy(dtype="float64", na_value=np.nan))
+    values = series.to_numpy()
+    return np.asarray(values)
+
+
+def open_graph(folder: Path, config: dict[str, Any], schema: dict[str, Any]) -> GraphRuntime:
+    """Open a model saved as ONNX."""
+    return GraphRuntime((folder / config["model"]).read_bytes(), schema)

@@ -1,0 +1,87 @@
+"""Models served by the library that trained them, through scikit-learn's interface."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..batch import as_model_input
+from ..trust import load_skops
+from .prediction import Prediction, split_outputs, split_probabilities
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from ..batch import Batch
+
+
+class NativeRuntime:
+    """An object with `predict` and perhaps `predict_proba`.
+
+    Parameters
+    ----------
+    model : object
+        The fitted model.
+    schema : dict
+        ``model/feature_schema.json``.
+    """
+
+    def __init__(self, model: Any, schema: dict[str, Any]) -> None:
+        self.model = model
+        self.schema = schema
+        self._probabilities = bool(schema["output"]["probabilities"])
+
+    def predict(self, batch: Batch) -> Prediction:
+        """Answer a validated batch."""
+        return self.predict_input(as_model_input(batch, self.schema))
+
+    def predict_input(self, model_input: Any) -> Prediction:
+        """Answer what the model itself takes."""
+        labels = split_outputs(self.model.predict(model_input))
+        if not self._probabilities:
+            return Prediction(labels)
+        return Prediction(labels, split_probabilities(self.model.predict_proba(model_input), len(labels)))
+
+
+def open_skops(folder: Path, config: dict[str, Any], schema: dict[str, Any]) -> NativeRuntime:
+    """Open a model saved by skops, against our own list of types."""
+    model = load_skops(folder / config["model"], config.get("code") or ())
+    return NativeRuntime(single_threaded(model), schema)
+
+
+def parts(model: Any) -> Iterator[Any]:
+    """Yield the model and every object inside it that has attributes: steps, fitted members, trees.
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> [type(part).__name__ for part in parts(make_pipeline(StandardScaler()))]
+    ['Pipeline', 'StandardScaler']
+    """
+    seen: set[int] = set()
+    queue = [model]
+    while queue:
+        item = queue.pop(0)
+        if id(item) in seen:
+            continue
+        seen.add(id(item))
+        if isinstance(item, dict):
+            queue.extend(item.values())
+        elif isinstance(item, list | tuple) or _is_object_array(item):
+            queue.extend(item if not _is_object_array(item) else item.ravel().tolist())
+        elif hasattr(item, "__dict__") and not isinstance(item, type) and not callable(item):
+            yield item
+            queue.extend(vars(item).values())
+
+
+def _is_object_array(item: Any) -> bool:
+    return bool(getattr(getattr(item, "dtype", None), "hasobject", False)) and hasattr(item, "ravel")
+
+
+def single_threaded(model: Any) -> Any:
+    """Set ``n_jobs`` to 1 wherever the model or what is inside it has one: the server's workers are the parallelism."""
+    for part in parts(model):
+        if getattr(part, "n_jobs", None) not in (None, 1):
+            part.n_jobs = 1
+    return model
