@@ -1,0 +1,83 @@
+"""What one generation consists of: written once by the verb that wants it, read by supervisor and workers."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .documents import read_document, write_document
+
+if TYPE_CHECKING:
+    from .router import Mode
+
+SPEC = "spec.json"
+STATE = "state.json"
+WEIGHTS = "weights"
+
+
+@dataclass(frozen=True)
+class VariantSpec:
+    """One resident version.
+
+    Parameters
+    ----------
+    slot : int
+        Its place in the table of weights.
+    version, digest : str
+        The semantic version, and the content digest its package must have.
+    package : str
+        The package's folder.
+    mode : str
+        ``local`` to the workers, or ``remote``: in a process of its own.
+    python : str
+        The interpreter of that process.
+    """
+
+    slot: int
+    version: str
+    digest: str
+    package: str
+    mode: Mode
+    python: str
+
+
+@dataclass(frozen=True)
+class GenerationSpec:
+    """A fixed set of variants, and how many processes serve them."""
+
+    deployment: str
+    generation: int
+    model: str
+    workers: int
+    python: str
+    variants: tuple[VariantSpec, ...]
+
+    def to_document(self) -> dict[str, Any]:
+        """Return it as JSON bears it."""
+        return asdict(self)
+
+
+def write_spec(folder: Path, spec: GenerationSpec) -> None:
+    """Write ``spec.json`` of a generation."""
+    write_document(folder / SPEC, spec.to_document())
+
+
+def read_spec(folder: Path) -> GenerationSpec:
+    """Read ``spec.json`` of a generation.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is none that can be read.
+    """
+    document = read_document(Path(folder) / SPEC)
+    if document is None:
+        raise FileNotFoundError(f"{folder} has no readable {SPEC}")
+    variants = tuple(VariantSpec(**variant) for variant in document.pop("variants"))
+    return GenerationSpec(**document, variants=variants)
+
+
+def generation_folder(deployment: Path, generation: int) -> Path:
+    """Return the folder of one generation of a deployment."""
+    return deployment / "generations" / str(generation)

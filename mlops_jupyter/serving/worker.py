@@ -1,0 +1,240 @@
+"""One process of a generation: verify, load, warm, say so, and serve when told to.
+
+Its supervisor speaks through a pipe in one word a line (``activate``, ``drain``) and hears through another in JSON
+(``ready``, ``serving``, ``error``). When the pipe ends the supervisor is gone: a worker that serves goes on, one
+that was never let accept ends.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+import socket
+import sys
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import uvicorn
+
+from .app import create_app
+from .loading import load
+from .local import LocalVariant
+from .remote import RemoteVariant, read_contract, respond_app
+from .router import Contract
+from .spec import WEIGHTS, GenerationSpec, VariantSpec, read_spec
+from .weighted import WeightedRouter
+from .weights import WeightsReader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .router import Variant
+
+KEEP_ALIVE = 20  # seconds a connection may be idle
+DRAIN_GRACE = 30.0  # longer than KEEP_ALIVE: by then every idle connection has ended by itself
+FINISH = 8  # seconds for what is in hand when we are told to stop
+_POLL = 0.05
+
+
+@dataclass
+class Channel:
+    """The pipes to and from the supervisor."""
+
+    control: int
+    report_to: int
+
+    def report(self, **facts: Any) -> None:
+        """Tell the supervisor; when it is gone nobody needs to know."""
+        with contextlib.suppress(OSError):
+            os.write(self.report_to, orjson.dumps(facts) + b"\n")
+
+    def listen(self, heard: Callable[[str], None]) -> None:
+        """Call `heard` with each word; with ``gone`` when the supervisor is."""
+        loop = asyncio.get_running_loop()
+        os.set_blocking(self.control, False)
+
+        def readable() -> None:
+            data = os.read(self.control, 4096)
+            for word in data.decode().split():
+                heard(word)
+            if not data:
+                loop.remove_reader(self.control)
+                heard("gone")
+
+        loop.add_reader(self.control, readable)
+
+
+class Worker:
+    """Serves an ASGI app from the moment it is let, until its connections have ended by themselves."""
+
+    def __init__(self, app: Any, channel: Channel, router: WeightedRouter | None) -> None:
+        self._channel, self._router = channel, router
+        self._server = _Server(
+            uvicorn.Config(
+                app,
+                log_level="warning",
+                access_log=False,
+                lifespan="off",
+                ws="none",
+                server_header=False,
+                timeout_keep_alive=KEEP_ALIVE,
+                timeout_graceful_shutdown=FINISH,
+            ),
+            self._begun,
+        )
+        self._activated = asyncio.Event()
+        self._given_up = False
+        self._draining: asyncio.Task[None] | None = None
+
+    async def run(self, listener: socket.socket) -> None:
+        """Report readiness, wait for the word, serve."""
+        self._channel.listen(self._heard)
+        self._channel.report(ready=True)
+        await self._activated.wait()
+        if not self._given_up:
+            await self._server.serve(sockets=[listener])
+
+    def _heard(self, word: str) -> None:
+        if word == "activate":
+            self._activated.set()
+        elif word == "drain" and self._draining is None:
+            self._draining = asyncio.create_task(self._drain())
+        elif word == "gone" and not self._activated.is_set():
+            self._given_up = True
+            self._activated.set()
+
+    def _begun(self) -> None:
+        if self._router:
+            self._router.ready = True
+        self._channel.report(serving=True)
+
+    async def _drain(self) -> None:
+        """Accept no more; end each connection after an answer, never between two."""
+        if self._router:
+            self._router.draining = True
+        for server in self._server.servers:
+            server.close()
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + DRAIN_GRACE
+        while self._server.server_state.connections and loop.time() < deadline:
+            await asyncio.sleep(_POLL)
+        self._server.should_exit = True
+
+
+class _Server(uvicorn.Server):
+    """Says when it accepts."""
+
+    def __init__(self, config: uvicorn.Config, begun: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._begun = begun
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._begun()
+
+
+def _local(variant: VariantSpec) -> LocalVariant:
+    return LocalVariant(variant.slot, load(Path(variant.package), variant.digest))
+
+
+def _remote(variant: VariantSpec, sockets: Path, generation: int) -> RemoteVariant:
+    contract = read_contract(Path(variant.package), variant.digest)
+    path = socket_path(sockets, generation, variant.slot)
+    return RemoteVariant(variant.slot, variant.version, variant.digest, contract, path)
+
+
+def socket_path(sockets: Path, generation: int, slot: int) -> str:
+    """Return where a remote variant listens."""
+    return str(sockets / f"{generation}-{slot}.sock")
+
+
+async def _warm(variant: Variant) -> None:
+    """Ask for one prediction, of the example in the schema: the first caller finds everything loaded."""
+    status, body = await variant.respond(example_request(variant.contract), "application/json", "stable", "0")
+    if status != 200:
+        raise RuntimeError(
+            f"version {variant.version} does not answer its own example: {body.decode()[:300]}"
+        )
+
+
+def example_request(contract: Contract) -> bytes:
+    """Return a request that the package says is a good one."""
+    columns = contract.schema["input"]["columns"]
+    return orjson.dumps({"features": {column["name"]: column["example"] for column in columns}})
+
+
+async def _front(spec: GenerationSpec, folder: Path, options: argparse.Namespace, channel: Channel) -> None:
+    """Hold the socket, and every variant that is local."""
+    variants: list[Variant] = [
+        _local(each) if each.mode == "local" else _remote(each, options.sockets, spec.generation)
+        for each in spec.variants
+    ]
+    for variant in variants:
+        if variant.mode == "local":
+            await _warm(variant)
+    about = {"deployment": spec.deployment, "generation": spec.generation, "server_code": options.server_code}
+    router = WeightedRouter(variants, WeightsReader(folder / WEIGHTS), about)
+    worker = Worker(create_app(router), channel, router)
+    await worker.run(socket.socket(fileno=options.listen))
+
+
+async def _single(spec: GenerationSpec, slot: int, options: argparse.Namespace, channel: Channel) -> None:
+    """Hold one variant, for the fronts of the same generation."""
+    variant = _local(spec.variants[slot])
+    await _warm(variant)
+    path = Path(socket_path(options.sockets, spec.generation, slot))
+    path.unlink(missing_ok=True)  # of one that fell
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        await Worker(respond_app(variant), channel, None).run(listener)
+
+
+def _one_line(problem: BaseException) -> str:
+    text = " ".join(str(problem).split()) or type(problem).__name__
+    return text if type(problem).__name__ == "IntegrityFailure" else f"{type(problem).__name__}: {text}"
+
+
+async def _work(options: argparse.Namespace, channel: Channel) -> None:
+    spec = read_spec(options.generation)
+    kind, _, number = options.name.partition("-")
+    try:
+        if kind == "remote":
+            await _single(spec, int(number), options, channel)
+        else:
+            await _front(spec, options.generation, options, channel)
+    except Exception as problem:  # noqa: BLE001 - whatever a model's code raises is told in one line
+        traceback.print_exc()
+        channel.report(error=_one_line(problem))
+        raise SystemExit(1) from None
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    try:
+        import uvloop
+    except ImportError:  # not on Windows, and not pinned by every package
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop
+
+
+def main(arguments: list[str]) -> None:
+    """Work until drained or told to stop."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("generation", type=Path)
+    parser.add_argument("name")
+    parser.add_argument("--sockets", type=Path)
+    for pipe in ("listen", "control", "report"):
+        parser.add_argument(f"--{pipe}", type=int)
+    parser.add_argument("--token")
+    parser.add_argument("--server-code", default="")
+    options = parser.parse_args(arguments)
+    channel = Channel(options.control, options.report)
+    sys.argv = [sys.argv[0]]  # libraries that read it find nothing of ours
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_work(options, channel))
