@@ -19,15 +19,15 @@ class Batch:
     Parameters
     ----------
     columns : dict of str to ndarray
-        One array of shape (rows,) for each column of the schema. Both float types are float64 with NaN for
-        a missing value; both integer types int64 (uint64 where the schema says so), but float64 where a value is
-        missing; booleans are bool, but object with None where one is missing; strings are object with
-        None; datetimes are ``datetime64[us]`` with NaT, in UTC where the column has a zone.
+        One array of shape (rows,) for each column of the schema. Both float types are float64 with NaN
+        for a missing value; both integer types int64 (uint64 where the schema says so), but float64 where a
+        value is missing; booleans are bool, but object with None where one is missing; strings are object
+        with None; datetimes are ``datetime64[us]`` with NaT, in UTC where the column has a zone.
     rows : int
         How many.
     block : ndarray, optional
-        The same values as one float64 array of shape (rows, columns), columns in the order of the schema, when
-        all of them are floats.
+        The same values as one float64 array of shape (rows, columns), columns in the order of the schema,
+        when all of them are floats.
     """
 
     columns: dict[str, NDArray[Any]]
@@ -96,17 +96,21 @@ def _restored(values: NDArray[Any], column: dict[str, Any]) -> Any:
     dtype = pd.api.types.pandas_dtype(column["dtype"])
     if isinstance(dtype, pd.DatetimeTZDtype):
         return pd.DatetimeIndex(values).tz_localize("UTC").astype(dtype)
-    if not isinstance(dtype, np.dtype):
-        return pd.array(values, dtype=dtype)
-    if dtype.kind in "iub" and values.dtype.kind not in "iub":
-        return values if values.dtype == object or _has_missing(values) else values.astype(dtype)
-    if dtype == object:
-        return (
-            np.where(np.equal(values, None), np.nan, values)
-            if values.dtype == object
-            else values.astype(object)
-        )
-    return values.astype(dtype, copy=False)
+    if values.dtype == object:
+        return _objects(values, dtype)
+    if isinstance(dtype, np.dtype) and dtype.kind in "iub" and _has_missing(values):
+        return values
+    return pd.Series(values).astype(dtype)
+
+
+def _objects(values: NDArray[Any], dtype: Any) -> pd.Series[Any]:
+    """Return strings, or booleans with a missing one, as a column: missing is NaN, as pandas reads it."""
+    import pandas as pd
+
+    series = pd.Series(values, dtype=object)
+    series[series.isna()] = np.nan
+    holds_objects = isinstance(dtype, np.dtype)
+    return series if holds_objects else series.astype(dtype)
 
 
 def _categorical(values: NDArray[Any], categories: list[Any]) -> pd.Categorical:

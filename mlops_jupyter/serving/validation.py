@@ -1,0 +1,205 @@
+"""From the bytes of a request to a batch that the model may see, or to what is wrong with them.
+
+A validator is compiled once from ``feature_schema.json``. Nearly every request is plainly right, and passes
+as a few calls that run in C: decode, pick the values by name, look at their types, make one array. Whatever
+is not plainly right is read again value by value (`diagnosis`), which mends it or lists every wrong field.
+
+The rules: columns go by name, so their order never matters. A JSON integer passes for a float, ``1.0`` for an
+integer, a boolean for no number. A nullable column may be null or absent; any other must be there. An extra
+column is refused, and so is a key given twice. A number outside the range seen in training or an unseen
+category is answered, with a warning.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from .batch import Batch
+from .columns import Column, read_column
+from .decoding import decode, repeated_key
+from .diagnosis import Diagnosis
+from .groups import Group, Irregular, group_columns
+from .problems import InvalidRequest, Problem, Warned, invalid, shortened_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    from .columns import Rows
+
+    ReadRows = Callable[[Group], Rows]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much one request may ask for: ``limits`` of ``serving_config.yaml``.
+
+    Parameters
+    ----------
+    body_bytes : int
+        Size of the body.
+    rows : int
+        Records in it.
+    """
+
+    body_bytes: int = 64 * 1024 * 1024
+    rows: int = 100_000
+
+
+@dataclass(frozen=True)
+class Request:
+    """A valid request.
+
+    Parameters
+    ----------
+    batch : Batch
+        The rows.
+    warnings : tuple of Warned
+        Values that training did not show.
+    """
+
+    batch: Batch
+    warnings: tuple[Warned, ...]
+
+
+class Validator:
+    """Reads the requests of one schema.
+
+    Parameters
+    ----------
+    schema : dict
+        ``model/feature_schema.json``.
+    limits : Limits
+        What a request may ask for.
+    """
+
+    def __init__(self, schema: Mapping[str, Any], limits: Limits) -> None:
+        self._kind: str = schema["input"]["kind"]
+        self._columns: tuple[Column, ...] = tuple(map(read_column, schema["input"]["columns"]))
+        self._names = [column.name for column in self._columns]
+        self._groups = group_columns(self._columns)
+        self._limits = limits
+
+    def parse(self, body: bytes) -> Request:
+        """Return the rows of a request.
+
+        Parameters
+        ----------
+        body : bytes
+            JSON: ``{"features": …}`` with one record, a list of records, or one list per column.
+
+        Raises
+        ------
+        InvalidRequest
+            400 when it is not JSON, 413 when it asks for too much, 422 when it does not fit the model.
+        """
+        features = decode(body)
+        rows = self._count(features)
+        blocks = self._blocks(features)
+        repeated = repeated_key(body, features)
+        if repeated is not None:
+            raise invalid([Problem(None, shortened_name(repeated), "duplicate", "twice", "given twice")])
+        warnings = chain.from_iterable(map(Group.warnings, self._groups, blocks))
+        return Request(self._batch(blocks, rows), tuple(warnings))
+
+    def _count(self, features: Any) -> int:
+        rows = 1
+        if _is_columns(features):
+            rows = max(map(len, features.values()))
+        elif self._is_records(features):
+            rows = len(features)
+        if rows == 0:
+            raise invalid([Problem(None, "features", "empty", "none", "at least one record")])
+        if rows > self._limits.rows:
+            raise InvalidRequest(413, f"{rows} records in one request; at most {self._limits.rows}")
+        return rows
+
+    def _is_records(self, features: Any) -> bool:
+        """Return whether a list is one of records, not one record of a matrix."""
+        if type(features) is not list:
+            return False
+        positional = self._kind in ("matrix", "sparse")
+        return not (
+            positional and features and type(features[0]) is not list and type(features[0]) is not dict
+        )
+
+    def _blocks(self, features: Any) -> list[NDArray[Any]]:
+        try:
+            read = self._read_plainly(features)
+            return [group.block(read(group)) for group in self._groups]
+        except (KeyError, TypeError, ValueError, OverflowError):
+            read = self._read_carefully(features)
+            return [_mended_block(group, read(group)) for group in self._groups]
+
+    def _read_plainly(self, features: Any) -> ReadRows:
+        """Return what picks the rows of a group, when the request has just the model's columns."""
+        if _is_columns(features):
+            if len(features) != len(self._names) or len(set(map(len, features.values()))) > 1:
+                raise Irregular
+            return lambda group: list(zip(*group.pick(features), strict=True))
+        records = features if self._is_records(features) else [features]
+        return self._read_records(records)
+
+    def _read_records(self, records: list[Any]) -> ReadRows:
+        types = set(map(type, records))
+        if types == {str} and self._kind == "text":
+            return lambda _: [(text,) for text in records]
+        by_position = types == {list} and self._kind in ("matrix", "sparse")
+        if not by_position and types != {dict}:
+            raise Irregular
+        if set(map(len, records)) != {len(self._names)}:
+            raise Irregular
+        return lambda group: list(map(group.pick_at if by_position else group.pick, records))
+
+    def _read_carefully(self, features: Any) -> ReadRows:
+        diagnosis = Diagnosis(self._columns, self._kind)
+        if _is_columns(features):
+            values = diagnosis.of_columns(features)
+        else:
+            values = diagnosis.of_records(features if self._is_records(features) else [features])
+        return lambda group: list(zip(*group.pick(values), strict=True))
+
+    def _batch(self, blocks: list[NDArray[Any]], rows: int) -> Batch:
+        columns: dict[str, NDArray[Any]] = {}
+        for group, block in zip(self._groups, blocks, strict=True):
+            columns.update(zip(group.names, block.T, strict=True))
+        whole = blocks[0] if len(blocks) == 1 and blocks[0].dtype == float else None
+        return Batch(columns, rows, whole)
+
+
+def compile_validator(schema: Mapping[str, Any], limits: Mapping[str, int] | None = None) -> Validator:
+    """Return the validator of a schema.
+
+    Parameters
+    ----------
+    schema : dict
+        ``model/feature_schema.json``.
+    limits : dict, optional
+        ``limits`` of ``serving_config.yaml``; what it leaves out has the default of `Limits`.
+
+    Examples
+    --------
+    >>> column = {"name": "age", "type": "double", "dtype": "float64", "nullable": False}
+    >>> validator = compile_validator({"input": {"kind": "columns", "columns": [column]}})
+    >>> validator.parse(b'{"features": {"age": 41}}').batch.columns["age"].tolist()
+    [41.0]
+    """
+    return Validator(schema, Limits(**(limits or {})))
+
+
+def _is_columns(features: Any) -> bool:
+    """Return whether a request has one list per column."""
+    if type(features) is not dict or not features:
+        return False
+    return type(next(iter(features.values()))) is list and set(map(type, features.values())) == {list}
+
+
+def _mended_block(group: Group, rows: Rows) -> NDArray[Any]:
+    try:
+        return group.block(rows)
+    except OverflowError as error:
+        expected = "integers within ±2**53 beside a missing value"
+        raise invalid([Problem(None, ", ".join(group.names), "range", str(error), expected)]) from None
