@@ -1,8 +1,8 @@
 """Where a project keeps its state: one `.mlops` folder at the root of the project.
 
-The workspace is the folder `MLOPS_HOME`, or `.mlops` in the nearest folder above that has a `.mlops`, a `.git`
-or a `pyproject.toml`, or in the working folder. The home folder is never taken: its `.git` holds dotfiles, and
-every project below it would share one state.
+The workspace is the folder `MLOPS_HOME`, or `.mlops` in the nearest folder above that has a `.mlops`, a
+`.git` or a `pyproject.toml`, or in the working folder. The home folder is never taken: its `.git` holds
+dotfiles, and every project below it would share one state.
 """
 
 from __future__ import annotations
@@ -142,7 +142,6 @@ def unusable(root: Path, failure: OSError) -> WorkspaceError:
         return WorkspaceError(
             f"the disk of the workspace {root} is full", hint="free some space: %mlops clean"
         )
-    hint = "set MLOPS_HOME to a folder you can write"
     if failure.errno in READ_ONLY:
         return WorkspaceError(f"the workspace {root} is read-only", hint=ELSEWHERE)
     return WorkspaceError(f"the workspace {root} cannot be used", failure.strerror or str(failure), ELSEWHERE)
