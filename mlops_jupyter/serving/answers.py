@@ -1,0 +1,173 @@
+"""From what a model predicts to what a caller reads: labels, probabilities by label, confidence.
+
+The answer has one shape, whatever the form of the request. With a decision threshold the label is the
+positive one when its probability reaches the threshold. JSON has no NaN: a prediction that is not
+finite is null, with a warning.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .problems import Warned
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from .runtimes import Prediction
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is told of the rows of one request.
+
+    Parameters
+    ----------
+    predictions : list
+        One per row: a value, or ``{output: value}`` of a model with several outputs.
+    probabilities : list or None
+        One ``{label: p}`` per row, labels written as JSON writes them; ``{output: {label: p}}`` with several.
+    confidence : list or None
+        The probability of the predicted label.
+    warnings : tuple of Warned
+        Predictions that are not finite.
+    """
+
+    predictions: list[Any]
+    probabilities: list[Any] | None = None
+    confidence: list[Any] | None = None
+    warnings: tuple[Warned, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Threshold:
+    """When a binary classifier says the positive label."""
+
+    least: float
+    positive: int
+
+    def positions(self, table: NDArray[np.float64]) -> list[int]:
+        """Return the position of the label of each row."""
+        reached = table[:, self.positive] >= self.least
+        return [self.positive if yes else 1 - self.positive for yes in reached.tolist()]
+
+
+@dataclass(frozen=True)
+class _Output:
+    """One output of a model, and its classes."""
+
+    name: str
+    classes: tuple[Any, ...]
+    keys: tuple[str, ...]
+    positions: Mapping[Any, int]
+    threshold: _Threshold | None
+
+    def answer(self, values: NDArray[Any], table: NDArray[np.float64] | None) -> Answer:
+        """Return the answer of this output alone."""
+        if table is None:
+            return self._values(values)
+        rows = table.tolist()
+        if self.threshold is None:
+            labels = _plain(values)
+            positions: list[Any] = [self.positions.get(label) for label in labels]
+        else:
+            positions = self.threshold.positions(table)
+            labels = [self.classes[i] for i in positions]
+        confidence = [None if i is None else row[i] for i, row in zip(positions, rows, strict=True)]
+        return Answer(labels, [dict(zip(self.keys, row, strict=True)) for row in rows], confidence)
+
+    def _values(self, values: NDArray[Any]) -> Answer:
+        if values.dtype.kind != "f" or np.isfinite(values).all():
+            return Answer(_plain(values))
+        strange = np.flatnonzero(~np.isfinite(values))
+        row = int(strange[0])
+        warning = Warned(self.name, "non-finite", row, len(strange), str(values[row]), "a finite number")
+        return Answer([v if np.isfinite(v) else None for v in values.tolist()], warnings=(warning,))
+
+
+class AnswerMaker:
+    """Makes the answers of one model.
+
+    Parameters
+    ----------
+    schema : dict
+        ``model/feature_schema.json``.
+    serving : dict
+        ``config/serving_config.yaml``: `threshold` and `positive` of a binary classifier.
+
+    Raises
+    ------
+    ValueError
+        When there is a threshold but no binary classifier with probabilities, or no such label.
+    """
+
+    def __init__(self, schema: Mapping[str, Any], serving: Mapping[str, Any]) -> None:
+        output = schema["output"]
+        threshold = _threshold(output, serving)
+        self._outputs = [_output(entry, threshold) for entry in output["outputs"]]
+
+    def answer(self, prediction: Prediction) -> Answer:
+        """Return the answer to one request."""
+        tables: Sequence[Any] = prediction.probabilities or [None] * len(self._outputs)
+        answers = [
+            output.answer(values, table)
+            for output, values, table in zip(self._outputs, prediction.labels, tables, strict=True)
+        ]
+        return answers[0] if len(answers) == 1 else self._together(answers)
+
+    def _together(self, answers: list[Answer]) -> Answer:
+        """Return the answers of several outputs as one: each row an object by the outputs' names."""
+        known = answers[0].probabilities is not None
+        return Answer(
+            self._by_name([answer.predictions for answer in answers]),
+            self._by_name([answer.probabilities for answer in answers]) if known else None,
+            self._by_name([answer.confidence for answer in answers]) if known else None,
+            tuple(warning for answer in answers for warning in answer.warnings),
+        )
+
+    def _by_name(self, columns: list[Any]) -> list[Any]:
+        names = [output.name for output in self._outputs]
+        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def label_key(label: Any) -> str:
+    """Return a label as the key of its probability: its JSON, without quotes.
+
+    Examples
+    --------
+    >>> label_key(True), label_key(1), label_key("late")
+    ('true', '1', 'late')
+    """
+    return label if isinstance(label, str) else json.dumps(label)
+
+
+def _output(entry: Mapping[str, Any], threshold: _Threshold | None) -> _Output:
+    classes = tuple(entry["classes"] or ())
+    keys = tuple(map(label_key, classes))
+    return _Output(entry["name"], classes, keys, {c: i for i, c in enumerate(classes)}, threshold)
+
+
+def _threshold(output: Mapping[str, Any], serving: Mapping[str, Any]) -> _Threshold | None:
+    least, positive = serving.get("threshold"), serving.get("positive")
+    if least is None:
+        return None
+    classes = output["outputs"][0]["classes"] or []
+    if len(output["outputs"]) > 1 or len(classes) != 2 or not output["probabilities"]:
+        raise ValueError("a decision threshold needs a binary classifier with probabilities")
+    if positive is not None and positive not in classes:
+        raise ValueError(f"the positive label {positive!r} is not a class of the model: {classes}")
+    return _Threshold(float(least), 1 if positive is None else classes.index(positive))
+
+
+def _plain(values: NDArray[Any]) -> list[Any]:
+    """Return labels as JSON can hold them."""
+    plain: list[Any] = values.tolist()
+    if values.dtype != object:
+        return plain
+    return [value.item() if isinstance(value, np.generic) else value for value in plain]

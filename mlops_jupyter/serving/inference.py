@@ -1,0 +1,55 @@
+"""A package that serves itself: ``uvicorn src.inference:app`` in its folder.
+
+The user's own code may well have a package named ``src`` too. So this module is only a door: `app` is made
+when it is first asked for, by then under the name ``model_server``, and ``src`` is free again for theirs.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Any
+
+SERVER = "model_server"
+_HERE = Path(__file__).resolve().parent
+
+
+def __getattr__(name: str) -> Any:
+    if name != "app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if SERVER not in sys.modules:
+        _import_under_own_name()
+    return importlib.import_module(f"{SERVER}.inference").open_app(_HERE.parent)
+
+
+def _import_under_own_name() -> None:
+    """Import this folder once more as `model_server`, and forget the name it was found under."""
+    init = _HERE / "__init__.py"
+    spec = importlib.util.spec_from_file_location(SERVER, init, submodule_search_locations=[str(_HERE)])
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{init} cannot be imported")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[SERVER] = module
+    spec.loader.exec_module(module)
+    package = __name__.partition(".")[0]
+    for name in [name for name in sys.modules if name == package or name.startswith(f"{package}.")]:
+        del sys.modules[name]
+
+
+@functools.cache
+def open_app(package: Path) -> Any:
+    """Return the application of one package, its version stable.
+
+    Parameters
+    ----------
+    package : Path
+        Its folder.
+    """
+    from .app import create_app
+    from .loading import load
+    from .local import LocalVariant
+    from .router import SingleRouter
+
+    return create_app(SingleRouter(LocalVariant(0, load(package))))
