@@ -15,7 +15,7 @@ EXPANSION = 200  # a sparse matrix of zeros is the most compressible thing an ho
 FREE = 64 * 2**20
 
 
-class UnsafeArchive(ValueError):
+class UnsafeArchiveError(ValueError):
     """The archive would expand without measure, or names files outside itself."""
 
 
@@ -24,7 +24,7 @@ def check_archive(path: Path) -> None:
 
     Raises
     ------
-    UnsafeArchive
+    UnsafeArchiveError
         Naming the member.
     zipfile.BadZipFile
         When it is no archive at all.
@@ -42,12 +42,12 @@ def check_archive(path: Path) -> None:
 def _check_members(archive: zipfile.ZipFile, allowed: int) -> None:
     members = archive.infolist()
     if len(members) > MEMBERS or len({m.filename for m in members}) != len(members):
-        raise UnsafeArchive("too many members, or one named twice")
+        raise UnsafeArchiveError("too many members, or one named twice")
     for member in members:
         name = PurePosixPath(member.filename)
         if name.is_absolute() or ".." in name.parts or "\\" in member.filename or ":" in member.filename:
-            raise UnsafeArchive(f"member {member.filename!r} points outside it")
+            raise UnsafeArchiveError(f"member {member.filename!r} points outside it")
         if member.flag_bits & 1:
-            raise UnsafeArchive(f"member {member.filename!r} is encrypted")
+            raise UnsafeArchiveError(f"member {member.filename!r} is encrypted")
     if (size := sum(member.file_size for member in members)) > allowed:
-        raise UnsafeArchive(f"it would expand to {size / 2**20:,.0f} MiB")
+        raise UnsafeArchiveError(f"it would expand to {size / 2**20:,.0f} MiB")

@@ -16,7 +16,7 @@ import sys
 import zipfile
 from typing import TYPE_CHECKING, Any
 
-from .archives import UnsafeArchive, check_archive
+from .archives import UnsafeArchiveError, check_archive
 from .trusted_names import (
     BOOSTERS,
     CONSTRUCTED,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 PROTOCOL = 2  # older protocols lay functions out otherwise, and this check would not see their names
 
 
-class UntrustedModel(ValueError):
+class UntrustedModelError(ValueError):
     """The file holds something that may not be loaded; nothing in it was.
 
     Parameters
@@ -64,14 +64,14 @@ def load_skops(path: Path, code: Collection[str] = ()) -> Any:
 
     Raises
     ------
-    UntrustedModel
+    UntrustedModelError
         Before anything is loaded, naming what is not on the list.
     """
     import skops.io
 
     names = check_skops(path, code)
     if refused := sorted(set(skops.io.get_untrusted_types(file=path)) - names):
-        raise UntrustedModel(f"{path.name} holds {_listed(refused)}, which may not be loaded", tuple(refused))
+        raise UntrustedModelError(f"{path.name} holds {_listed(refused)}, which may not be loaded", tuple(refused))
     return skops.io.load(path, trusted=sorted(names))
 
 
@@ -87,7 +87,7 @@ def check_skops(path: Path, code: Collection[str] = ()) -> set[str]:
 
     Raises
     ------
-    UntrustedModel
+    UntrustedModelError
         Naming the types that are not on the list, or what is wrong with the archive.
     """
     document = _read_document(path)
@@ -110,7 +110,7 @@ def check_skops(path: Path, code: Collection[str] = ()) -> set[str]:
     }
     if refused:
         found = sorted(refused)
-        raise UntrustedModel(f"{path.name} holds {_listed(found)}, which may not be loaded", tuple(found))
+        raise UntrustedModelError(f"{path.name} holds {_listed(found)}, which may not be loaded", tuple(found))
     return set(needed)
 
 
@@ -124,10 +124,10 @@ def _read_document(path: Path) -> dict[str, Any]:
         check_archive(path)
         with zipfile.ZipFile(path) as archive:
             document = json.loads(archive.read("schema.json"))
-    except (UnsafeArchive, zipfile.BadZipFile, KeyError, ValueError, RecursionError) as problem:
-        raise UntrustedModel(f"{path.name} is not a skops file that can be trusted: {problem}") from None
+    except (UnsafeArchiveError, zipfile.BadZipFile, KeyError, ValueError, RecursionError) as problem:
+        raise UntrustedModelError(f"{path.name} is not a skops file that can be trusted: {problem}") from None
     if not isinstance(document, dict) or document.get("protocol") != PROTOCOL:
-        raise UntrustedModel(
+        raise UntrustedModelError(
             f"{path.name} is not written in skops protocol {PROTOCOL}: save it again with a newer skops"
         )
     return document

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 NUMERIC = ("double", "float", "long", "integer", "boolean")
-OPSET = {"": 20, "ai.onnx.ml": 5}
+OPSET = {"": 20, "ai.onnx.ml": 3}  # the newest that skl2onnx writes
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class Attempt:
 
 def attempt(model: Any, sample: Any, schema: dict[str, Any]) -> Attempt:
     """Convert the model and compare it with the original; never raises for what ONNX cannot do."""
+    from . import encoders, trees  # noqa: F401  (they register themselves with skl2onnx)
+
     unfit = [c["name"] for c in schema["input"]["columns"] if c["type"] not in (*NUMERIC, "string")]
     if unfit:
         return Attempt(None, f"ONNX has no dates ({unfit[0]})")
@@ -55,7 +57,17 @@ def convert(model: Any, schema: dict[str, Any]) -> bytes:
             target_opset=OPSET,
             options={"zipmap": False} if _is_classifier(model) else None,
         )
+    _allow_tree_ensemble(document)
     return bytes(document.SerializeToString(deterministic=True))
+
+
+def _allow_tree_ensemble(document: Any) -> None:
+    """Declare the operator set that has `TreeEnsemble`, which skl2onnx does not know yet."""
+    if any(node.op_type == "TreeEnsemble" for node in document.graph.node):
+        for opset in document.opset_import:
+            if opset.domain == "ai.onnx.ml":
+                opset.version = 5
+        document.ir_version = max(document.ir_version, 10)
 
 
 def _is_classifier(model: Any) -> bool:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlops_jupyter.errors import ModelError
-from mlops_jupyter.serving.trust import UntrustedModel, check_skops
+from mlops_jupyter.serving.trust import UntrustedModelError, check_skops
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -46,12 +46,12 @@ def write(model: Any, path: Path, code: Sequence[str]) -> None:
     path.write_bytes(normalised(content))
     try:
         check_skops(path, code)
-    except UntrustedModel as refusal:
+    except UntrustedModelError as refusal:
         path.unlink()
         raise _model_error(model, refusal) from None
 
 
-def _model_error(model: Any, refusal: UntrustedModel) -> ModelError:
+def _model_error(model: Any, refusal: UntrustedModelError) -> ModelError:
     local = [name.removeprefix("__main__.") for name in refusal.names if name.startswith("__main__.")]
     if local:
         return ModelError(

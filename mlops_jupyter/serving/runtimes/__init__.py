@@ -34,7 +34,7 @@ def open_runtime(folder: Path, config: dict[str, Any], schema: dict[str, Any]) -
 
     Raises
     ------
-    UntrustedModel
+    UntrustedModelError
         When a skops file holds what may not be loaded.
     """
     if config["format"] not in _OPENERS:
