@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 State: TypeAlias = Literal["reserved", "packaged", "registering", "incomplete", "registered"]
 SEMANTIC = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
+MODEL = re.compile(r"\w[\w.-]{0,99}", re.ASCII)
 ALIAS = re.compile(r"[A-Za-z0-9_-]{1,255}")
 RESERVED_ALIAS = re.compile(r"latest|v\d+", re.IGNORECASE)
 
@@ -104,6 +105,20 @@ class VersionRecord:
         return f"{self.model} {self.version}"
 
 
+def check_model(model: str) -> str:
+    """Return the name of a model that can be a folder and a registered model, or refuse it.
+
+    Raises
+    ------
+    UsageError
+        When it has other signs than letters, digits, ``_``, ``-``, ``.``, or begins with one of the last two.
+    """
+    if not MODEL.fullmatch(model):
+        hint = "use letters, digits, _, - and ., at most 100, beginning with a letter, digit or _"
+        raise UsageError(f"{model!r} cannot be the name of a model", hint=hint)
+    return model
+
+
 def semantic(version: str) -> tuple[int, int, int]:
     """Return a semantic version as numbers that sort.
 
@@ -144,6 +159,7 @@ def reserve_version(
     ConflictError
         When the chosen number belongs to another content.
     """
+    check_model(model)
     with changing(store) as connection:
         existing = select(connection, model)
         # of two with one content, the registered one is the version
@@ -161,6 +177,26 @@ def reserve_version(
         row = new_row(model, version, digest, "reserved")
         connection.execute(version_rows.insert().values(row))
         return record_of(row, ())
+
+
+def ensure_version(store: Store, model: str, version: str, digest: str) -> None:
+    """Enter a package that was built elsewhere; a number that was only reserved here gives way to it.
+
+    Raises
+    ------
+    ConflictError
+        When the number is registered for another content.
+    """
+    which = (version_rows.c.model == model) & (version_rows.c.version == version)
+    with changing(store) as connection:
+        old = connection.execute(sa.select(version_rows).where(which)).first()
+        if old is not None and old.digest == digest:
+            return
+        if old is not None and old.registry_version is not None:
+            hint = "package again: it gets the next number"
+            raise ConflictError(f"{model} {version} is another package already", hint=hint)
+        connection.execute(version_rows.delete().where(which))
+        connection.execute(version_rows.insert().values(new_row(model, version, digest, "packaged")))
 
 
 def new_row(model: str, version: str, digest: str, state: State) -> dict[str, Any]:
