@@ -53,7 +53,19 @@ _SCRIPT = """const ui = SwaggerUIBundle({
 _STYLE = """body { margin: 0; }
 .swagger-ui .wrapper { max-width: 1100px; }
 .swagger-ui .info { margin: 32px 0 8px; }
-.swagger-ui .info .base-url, .swagger-ui .info a.link, .swagger-ui .scheme-container { display: none; }
+.swagger-ui .info .base-url, .swagger-ui .info a.link, .swagger-ui .scheme-container,
+.swagger-ui .response-col_links, .swagger-ui .parameters-container,
+.swagger-ui .response-controls { display: none; }
+.swagger-ui .opblock-section-header .tab-header { visibility: hidden; }
+.swagger-ui .opblock-description table { width: auto; margin-top: 12px; }
+.swagger-ui .opblock-description table tr td,
+.swagger-ui .opblock-description table tr th { padding: 4px 24px 4px 0; border-bottom: 1px solid #8884; }
+.swagger-ui .opblock-description-wrapper p { margin: 0; }
+@media (prefers-color-scheme: dark) {
+  html { background: #1c1c1c; }
+  .swagger-ui { filter: invert(88%) hue-rotate(180deg); }
+  .swagger-ui .microlight { filter: invert(100%) hue-rotate(180deg); }
+}
 """
 
 

@@ -105,7 +105,7 @@ def column_schema(column: Mapping[str, Any], dialect: Dialect) -> Schema:
         schema["format"] = "date-time"
     if column.get("nullable"):
         schema = dialect.nullable(schema)
-    about = "; ".join(_about(column))
+    about = about_column(column)
     return {
         **schema,
         **({"description": about} if about else {}),
@@ -138,7 +138,8 @@ def answer_schema(schema: Mapping[str, Any], dialect: Dialect) -> Schema:
     }
 
 
-def _about(column: Mapping[str, Any]) -> list[str]:
+def about_column(column: Mapping[str, Any]) -> str:
+    """Return what training showed of a column, and whether it may be missing, in words."""
     about = []
     if column.get("minimum") is not None and column.get("maximum") is not None:
         about.append(f"{column['minimum']:g} to {column['maximum']:g} in training")
@@ -148,7 +149,7 @@ def _about(column: Mapping[str, Any]) -> list[str]:
         about.append(f"{', '.join(map(label_key, categories[:_MOST_CATEGORIES]))}{more} in training")
     if column.get("nullable"):
         about.append("may be null or left out")
-    return about
+    return "; ".join(about)
 
 
 def _other_records(schema: Mapping[str, Any]) -> list[Schema]:
@@ -187,5 +188,6 @@ def _label_schema(output: Mapping[str, Any], dialect: Dialect) -> Schema:
 
 
 def _probabilities_schema(output: Mapping[str, Any]) -> Schema:
+    share: Schema = {"type": "number", "minimum": 0, "maximum": 1}
     labels = map(label_key, output.get("classes") or [])
-    return {"type": "object", "properties": {label: {"type": "number"} for label in labels}}
+    return {"type": "object", "properties": dict.fromkeys(labels, share)}
