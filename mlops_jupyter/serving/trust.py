@@ -71,7 +71,9 @@ def load_skops(path: Path, code: Collection[str] = ()) -> Any:
 
     names = check_skops(path, code)
     if refused := sorted(set(skops.io.get_untrusted_types(file=path)) - names):
-        raise UntrustedModelError(f"{path.name} holds {_listed(refused)}, which may not be loaded", tuple(refused))
+        raise UntrustedModelError(
+            f"{path.name} holds {_listed(refused)}, which may not be loaded", tuple(refused)
+        )
     return skops.io.load(path, trusted=sorted(names))
 
 
@@ -110,7 +112,9 @@ def check_skops(path: Path, code: Collection[str] = ()) -> set[str]:
     }
     if refused:
         found = sorted(refused)
-        raise UntrustedModelError(f"{path.name} holds {_listed(found)}, which may not be loaded", tuple(found))
+        raise UntrustedModelError(
+            f"{path.name} holds {_listed(found)}, which may not be loaded", tuple(found)
+        )
     return set(needed)
 
 

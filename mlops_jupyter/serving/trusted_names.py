@@ -19,6 +19,8 @@ CONTAINERS = _in("builtins", "dict list tuple set slice bytes bytearray str int 
 }
 
 PLAIN_TYPES = _in("builtins", "int float str bool complex bytes list dict tuple set object NoneType") | {
+    "collections.OrderedDict",
+    "collections.defaultdict",
     "numpy.ndarray",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -89,8 +90,10 @@ def _inputs(schema: dict[str, Any]) -> list[tuple[str, Any]]:
 def reason(model: Any, problem: Exception) -> str:
     """Return one short phrase for what kept the model from being converted."""
     text = " ".join(str(problem).split())
-    if "Unable to find a shape calculator for type" in text or "Unable to find a converter" in text:
-        name = text.partition("'")[2].partition("'")[0].rpartition(".")[2]
-        return f"ONNX has no converter for {name or type(model).__name__}"
-    first = text.partition(". ")[0]
-    return f"ONNX conversion failed: {first[:120]}"
+    if text.startswith("ONNX"):
+        return text
+    if "Unable to find a shape calculator" in text or "Unable to find a converter" in text:
+        found = re.search(r"<class '([\w.]+)'>", text)
+        name = found.group(1).rpartition(".")[2] if found else type(model).__name__
+        return f"ONNX has no converter for {name}"
+    return f"ONNX conversion failed: {text.partition('. ')[0][:100]}"

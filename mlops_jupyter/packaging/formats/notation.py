@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 ML = "ai.onnx.ml"
 Operand: TypeAlias = "Tensor | NDArray[Any] | float | int"
 Decorator: TypeAlias = "Callable[[Callable[..., Any]], Callable[..., Any]]"
-_OPTIONS = {"zipmap": [True, False, "columns"], "output_class_labels": [False, True], "raw_scores": [True, False]}
+_OPTIONS = {
+    "zipmap": [True, False, "columns"],
+    "output_class_labels": [False, True],
+    "raw_scores": [True, False],
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,16 +106,15 @@ class Tensor:
         return self.graph("IsNaN", self)
 
 
-
-
-
 class Graph:
     """Adds nodes and constants to the container of skl2onnx."""
 
     def __init__(self, scope: Any, container: Any) -> None:
         self.scope, self.container = scope, container
 
-    def __call__(self, op: str, *inputs: Any, domain: str = "", version: int | None = None, **attributes: Any) -> Tensor:
+    def __call__(
+        self, op: str, *inputs: Any, domain: str = "", version: int | None = None, **attributes: Any
+    ) -> Tensor:
         """Add one node with one output."""
         output = Tensor(self, self.scope.get_unique_variable_name(op.lower()))
         names = [self.tensor(value).name for value in inputs]
@@ -163,7 +166,9 @@ class Graph:
 
         alias = _get_sklearn_operator_name(type(estimator))
         operator = self.scope.declare_local_operator(alias, estimator)
-        operator.inputs.append(self._variable("child_input", DoubleTensorType([None, estimator.n_features_in_])))
+        operator.inputs.append(
+            self._variable("child_input", DoubleTensorType([None, estimator.n_features_in_]))
+        )
         self.container.add_node("Identity", [value.name], [operator.inputs[0].full_name])
         kinds = [Int64TensorType, DoubleTensorType] if is_classifier(estimator) else [DoubleTensorType]
         operator.outputs.extend(self._variable("child_output", kind()) for kind in kinds)
@@ -179,7 +184,9 @@ class Graph:
         kinds = {StringTensorType: True, DoubleTensorType: False}
         found = []
         for variable in operator.inputs:
-            tensor = Tensor(self, variable.full_name, kinds.get(type(variable.type), False), variable.type.shape[1])
+            tensor = Tensor(
+                self, variable.full_name, kinds.get(type(variable.type), False), variable.type.shape[1]
+            )
             found.append(tensor if type(variable.type) in kinds else tensor.to("DOUBLE"))
         return found
 
@@ -195,7 +202,9 @@ def labels(graph: Graph, classes: Any, index: Tensor) -> Tensor:
     return graph.rows_of(table, index)
 
 
-def _register(estimator: type, shapes: Callable[[Any], None], convert: Callable[..., None], **options: Any) -> None:
+def _register(
+    estimator: type, shapes: Callable[[Any], None], convert: Callable[..., None], **options: Any
+) -> None:
     from skl2onnx import update_registered_converter
 
     update_registered_converter(estimator, f"Exact{estimator.__name__}", shapes, convert, **options)
@@ -231,7 +240,9 @@ def regressor(*estimators: type, whole: bool = True) -> Decorator:
     from skl2onnx.common.data_types import DoubleTensorType
 
     def shapes(operator: Any) -> None:
-        operator.outputs[0].set_type(DoubleTensorType([None, getattr(operator.raw_operator, "n_outputs_", 1)]))
+        operator.outputs[0].set_type(
+            DoubleTensorType([None, getattr(operator.raw_operator, "n_outputs_", 1)])
+        )
 
     return _decorator(estimators, shapes, _one_output, whole=whole)
 
@@ -248,7 +259,9 @@ def margins(*estimators: type) -> Decorator:
 
 def labelled(*estimators: type) -> Decorator:
     """Register ``f(graph, model, x) -> (labels, scores)`` for clusterers and outlier detectors."""
-    return _decorator(estimators, _classifier_shapes, _labels_and_scores, options={"score_samples": [True, False]})
+    return _decorator(
+        estimators, _classifier_shapes, _labels_and_scores, options={"score_samples": [True, False]}
+    )
 
 
 def _decorator(estimators: Any, shapes: Any, finish: Any, *, whole: bool = True, **options: Any) -> Decorator:
@@ -256,7 +269,11 @@ def _decorator(estimators: Any, shapes: Any, finish: Any, *, whole: bool = True,
         def convert(scope: Any, operator: Any, container: Any) -> None:
             graph = Graph(scope, container)
             inputs = graph.inputs(operator)
-            finish(graph, operator, write(graph, operator.raw_operator, graph.concat(inputs) if whole else inputs))
+            finish(
+                graph,
+                operator,
+                write(graph, operator.raw_operator, graph.concat(inputs) if whole else inputs),
+            )
 
         for estimator in estimators:
             _register(estimator, shapes, convert, **options)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mlops_jupyter.serving.runtimes import NativeRuntime
+
+from .probes import Probe, probes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,6 +58,14 @@ class Parity:
             return f"ONNX gives another label on {self.labels_differ:,} of {self.rows:,} rows"
         return f"ONNX differs by {self.score_difference:.2g} on {self.rows_differ:,} of {self.rows:,} rows"
 
+    def __add__(self, other: Parity) -> Parity:
+        return Parity(
+            self.rows + other.rows,
+            self.labels_differ + other.labels_differ,
+            max(self.score_difference, other.score_difference),
+            self.rows_differ + other.rows_differ,
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Return the fields."""
         return asdict(self)
@@ -63,7 +74,31 @@ class Parity:
 def compare(model: Any, candidate: Runtime, sample: Any, schema: dict[str, Any]) -> Parity:
     """Compare a model in memory with a runtime, on the sample and on rows made to tell them apart."""
     reference = NativeRuntime(model, schema)
-    return difference(reference.predict_input(sample), candidate.predict_input(sample), schema)
+    total = difference(reference.predict_input(sample), candidate.predict_input(sample), schema)
+    for probe in probes(model, sample, schema):
+        total += _asked(reference, candidate, probe, schema)
+    return total
+
+
+def _asked(reference: Runtime, candidate: Runtime, probe: Probe, schema: dict[str, Any]) -> Parity:
+    """Compare on one kind of rows; where the model refuses a category, the candidate must refuse it too."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # overflow far out of range is the model's own
+        expected = _answer(reference, probe)
+        if expected is None and probe.kind != "unseen categories":
+            return Parity(0, 0, 0.0, 0)
+        got = _answer(candidate, probe)
+    if expected is None or got is None:
+        wrong = 0 if expected is got else probe.batch.rows
+        return Parity(probe.batch.rows, wrong, 0.0, wrong)
+    return difference(expected, got, schema)
+
+
+def _answer(runtime: Runtime, probe: Probe) -> Prediction | None:
+    try:
+        return runtime.predict(probe.batch)
+    except Exception:  # noqa: BLE001  (a model may refuse rows in any way)
+        return None
 
 
 def difference(expected: Prediction, got: Prediction, schema: dict[str, Any]) -> Parity:
@@ -77,11 +112,19 @@ def difference(expected: Prediction, got: Prediction, schema: dict[str, Any]) ->
         else:
             changed |= np.asarray(ours).astype(str) != np.asarray(theirs).astype(str)
     for ours, theirs in zip(expected.probabilities or (), got.probabilities or (), strict=True):
-        scores = np.maximum(scores, np.nan_to_num(np.abs(ours - theirs), nan=np.inf).max(axis=1))
+        scores = np.maximum(scores, _gap(ours, theirs).max(axis=1))
     beyond = changed | ~(scores <= TOLERANCE)
     return Parity(rows, int(changed.sum()), float(scores.max(initial=0.0)), int(beyond.sum()))
 
 
 def _relative(ours: NDArray[Any], theirs: NDArray[Any]) -> NDArray[Any]:
-    gap = np.abs(ours - np.asarray(theirs, dtype=float)) / np.maximum(1.0, np.abs(ours))
-    return np.nan_to_num(gap, nan=np.inf)
+    return _gap(ours, theirs) / np.maximum(1.0, np.nan_to_num(np.abs(ours.astype(np.float64))))
+
+
+def _gap(ours: NDArray[Any], theirs: NDArray[Any]) -> NDArray[Any]:
+    """Return the absolute difference: none between equals, infinities and two missing values included."""
+    ours, theirs = ours.astype(np.float64), theirs.astype(np.float64)
+    same = (ours == theirs) | (np.isnan(ours) & np.isnan(theirs))
+    with np.errstate(invalid="ignore", over="ignore"):
+        gap = np.abs(ours - theirs)
+    return np.asarray(np.where(same, 0.0, np.nan_to_num(gap, nan=np.inf)))

@@ -138,7 +138,10 @@ def _members(model: Any) -> list[Any]:
 
 
 @classifier(
-    tree.DecisionTreeClassifier, tree.ExtraTreeClassifier, ensemble.RandomForestClassifier, ensemble.ExtraTreesClassifier
+    tree.DecisionTreeClassifier,
+    tree.ExtraTreeClassifier,
+    ensemble.RandomForestClassifier,
+    ensemble.ExtraTreesClassifier,
 )
 def votes(graph: Graph, model: Any, x: Tensor) -> Tensor | list[Tensor]:
     """Average the class frequencies of the leaves."""
@@ -152,7 +155,10 @@ def votes(graph: Graph, model: Any, x: Tensor) -> Tensor | list[Tensor]:
 
 
 @regressor(
-    tree.DecisionTreeRegressor, tree.ExtraTreeRegressor, ensemble.RandomForestRegressor, ensemble.ExtraTreesRegressor
+    tree.DecisionTreeRegressor,
+    tree.ExtraTreeRegressor,
+    ensemble.RandomForestRegressor,
+    ensemble.ExtraTreesRegressor,
 )
 def mean_leaf(graph: Graph, model: Any, x: Tensor) -> Tensor:
     """Average the values of the leaves."""
@@ -177,7 +183,9 @@ def _boosted(graph: Graph, model: Any, x: Tensor) -> Tensor:
         for target, member in enumerate(stage):
             forest.add(from_tree(member.tree_), model.learning_rate * member.tree_.value.ravel(), target)
     start = model._raw_predict_init(np.zeros((1, model.n_features_in_), dtype=np.float32))
-    return forest.write(graph, as_float32(x), model.estimators_.shape[1]) + np.asarray(start, dtype=np.float64)
+    return forest.write(graph, as_float32(x), model.estimators_.shape[1]) + np.asarray(
+        start, dtype=np.float64
+    )
 
 
 def _probabilities(graph: Graph, raw: Tensor, loss: str) -> Tensor:
@@ -232,7 +240,9 @@ def _histogram(graph: Graph, model: Any, inputs: list[Tensor]) -> Tensor:
         for target, predictor in enumerate(iteration):
             forest.add(histogram_nodes(predictor), predictor.nodes["value"], target)
     x = _ordered(graph, model, inputs)
-    return forest.write(graph, x, model.n_trees_per_iteration_) + np.asarray(model._baseline_prediction, dtype=np.float64)
+    return forest.write(graph, x, model.n_trees_per_iteration_) + np.asarray(
+        model._baseline_prediction, dtype=np.float64
+    )
 
 
 def _ordered(graph: Graph, model: Any, inputs: list[Tensor]) -> Tensor:

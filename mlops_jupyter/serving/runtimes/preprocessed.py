@@ -1,0 +1,48 @@
+"""A preprocessor saved apart from its model: `transform`, then the model's own runtime."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..batch import as_model_input
+from ..trust import load_skops
+from .native import single_threaded
+from .pickled import load_pickle
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+    from ..batch import Batch
+    from .prediction import Prediction, Runtime
+
+
+class PreprocessedRuntime:
+    """Transform, then predict.
+
+    Parameters
+    ----------
+    preprocessor : object
+        With `transform`.
+    runtime : Runtime
+        The model, which takes what the preprocessor gives.
+    schema : dict
+        ``model/feature_schema.json``: of what the preprocessor takes.
+    """
+
+    def __init__(self, preprocessor: Any, runtime: Runtime, schema: dict[str, Any]) -> None:
+        self.preprocessor, self.runtime, self._schema = preprocessor, runtime, schema
+
+    def predict(self, batch: Batch) -> Prediction:
+        """Answer a validated batch."""
+        return self.predict_input(as_model_input(batch, self._schema))
+
+    def predict_input(self, model_input: Any) -> Prediction:
+        """Answer what the preprocessor takes."""
+        return self.runtime.predict_input(self.preprocessor.transform(model_input))
+
+
+def load_preprocessor(folder: Path, entry: dict[str, Any], code: Collection[str]) -> Any:
+    """Load the preprocessor from the file and by the format that the configuration names."""
+    path = folder / entry["model"]
+    return single_threaded(load_pickle(path) if entry["format"] == "cloudpickle" else load_skops(path, code))
