@@ -1,7 +1,7 @@
 """From a fitted model in a notebook to a monitored, reversible production endpoint.
 
-``%load_ext mlops_jupyter`` gives the magic ``%mlops``; ``import mlops_jupyter as mlops`` gives the same verbs as
-functions; a shell has them as ``mlops``. Nothing heavy is imported before a verb needs it.
+``%load_ext mlops_jupyter`` gives the magic ``%mlops``; ``import mlops_jupyter as mlops`` gives the same verbs
+as functions; a shell has them as ``mlops``. Nothing heavy is imported before a verb needs it.
 """
 
 from __future__ import annotations

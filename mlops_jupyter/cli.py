@@ -28,11 +28,11 @@ class ShellFace:
         """Return the model, data or cell at an address or file."""
         return sources.open_source(kind, word.text)
 
-    def variable(self, word: Word) -> Any:
+    def variable(self, word: Word) -> Any:  # noqa: ARG002
         """Return nothing: a shell has no variables."""
         return NOTHING
 
-    def run_behind(self, word: Word) -> None:
+    def run_behind(self, word: Word) -> None:  # noqa: ARG002
         """Return nothing: no cell was tracked here."""
         return
 

@@ -1,7 +1,7 @@
 """A cell run by a magic as IPython would run it, with a real exception when it fails.
 
-A nested `shell.run_cell` shows the traceback and then reports success: nbclient sees no error and papermill goes
-on to the next cell. So the body is compiled and run here, and what it raises goes through.
+A nested `shell.run_cell` shows the traceback and then reports success: nbclient sees no error and papermill
+goes on to the next cell. So the body is compiled and run here, and what it raises goes through.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import ast
 import inspect
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from IPython.core.displayhook import DisplayHook
 
@@ -29,7 +29,7 @@ def tracked_cell(shell: InteractiveShell, cell: str) -> Script:
 
 
 def run_cell(shell: InteractiveShell, cell: str) -> None:
-    """Run the body of a cell; its last expression is shown, its exception raised with the cell's own traceback."""
+    """Run the body of a cell; its last expression is shown, its exception raised with its own traceback."""
     source = shell.transform_cell(cell)
     name = shell.compile.cache(source, shell.execution_count, raw_code=cell)
     try:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from mlops_jupyter.notebook.completion import complete
+from mlops_jupyter.notebook.completion import IDENTIFIER, make_matcher
 from mlops_jupyter.notebook.magics import MlopsMagics
 
 if TYPE_CHECKING:
@@ -19,8 +19,7 @@ def load(shell: InteractiveShell) -> None:
     if "mlops" in shell.magics_manager.magics["line"]:
         return
     shell.register_magics(MlopsMagics)
-    if complete not in shell.Completer.custom_matchers:
-        shell.Completer.custom_matchers.append(complete)
+    shell.Completer.custom_matchers.append(make_matcher(shell))
     if answer_question_mark not in shell.input_transformers_cleanup:
         shell.input_transformers_cleanup.append(answer_question_mark)
 
@@ -29,24 +28,21 @@ def unload(shell: InteractiveShell) -> None:
     """Take everything away that `load` registered."""
     for kind in ("line", "cell"):
         shell.magics_manager.magics[kind].pop("mlops", None)
-    _discard(shell.Completer.custom_matchers, complete)
-    _discard(shell.input_transformers_cleanup, answer_question_mark)
+    matchers = shell.Completer.custom_matchers
+    matchers[:] = [m for m in matchers if getattr(m, "matcher_identifier", "") != IDENTIFIER]
+    if answer_question_mark in shell.input_transformers_cleanup:
+        shell.input_transformers_cleanup.remove(answer_question_mark)
 
 
 def answer_question_mark(lines: list[str]) -> list[str]:
-    """Turn ``%mlops deploy?`` into ``%mlops deploy --help``.
+    r"""Turn ``%mlops deploy?`` into ``%mlops deploy --help``.
 
     IPython would look for a Python object named ``deploy``.
 
     Examples
     --------
-    >>> answer_question_mark(["%mlops deploy?\\n"])
-    ['%mlops deploy --help\\n']
+    >>> answer_question_mark(["%mlops deploy?\n"])
+    ['%mlops deploy --help\n']
     """
     asked = _HELP.match(lines[-1]) if lines else None
     return [*lines[:-1], f"{asked['head']} --help\n"] if asked else lines
-
-
-def _discard(items: list[Any], item: Any) -> None:
-    if item in items:
-        items.remove(item)

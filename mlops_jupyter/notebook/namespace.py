@@ -60,10 +60,10 @@ class NotebookFace:
         from mlops_jupyter.verbs.tracking import last_run
 
         name = (word.source or word.text).split(".")[0]
-        return last_run(name) if name.isidentifier() else None
+        return last_run(name, self.variables[name]) if name in self.variables else None
 
     def _is_path_of_variable(self, text: str) -> bool:
-        return text.split(".")[0] in self.variables
+        return text.split(".", maxsplit=1)[0] in self.variables
 
     def _nearest(self, kind: type, text: str) -> str:
         fitting = dict(fitting_variables(kind, self.variables))
@@ -80,7 +80,7 @@ def fitting_variables(kind: type, variables: Mapping[str, Any]) -> Iterator[tupl
 
 
 def _looks_fitted(value: Any) -> bool:
-    """Return whether scikit-learn's mark of a fitted estimator is there; no method of the user's is called."""
+    """Return whether scikit-learn's mark of a fitted estimator is there; no method of it is called."""
     if not callable(getattr(type(value), "predict", None)):
         return False
     attributes = getattr(value, "__dict__", {})

@@ -1,6 +1,7 @@
 """A result as HTML that survives nbconvert, GitHub and a papermill output: inline CSS, no script, no address.
 
-Colours are the Okabe-Ito palette; Jupyter's own variables give text, lines and ground, so light and dark follow.
+Colours are the Okabe-Ito palette; Jupyter's own variables give text, lines and ground, so light and dark
+follow.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ _CSS: Final = """
 font-size:var(--jp-content-font-size1,14px);line-height:1.5;max-width:72rem;overflow-x:auto;padding:2px 0 4px}
 #ID .head{font-size:1.08em;font-weight:600;margin:0 0 .5em}
 #ID .title{font-weight:600;margin:.9em 0 .25em;color:var(--jp-content-font-color1,inherit)}
-#ID table{border-collapse:collapse;margin:.25em 0 .6em;border:0;font-size:.94em;font-variant-numeric:tabular-nums;
-table-layout:auto}
+#ID table{border-collapse:collapse;margin:.25em 0 .6em;border:0;font-size:.94em;
+font-variant-numeric:tabular-nums;table-layout:auto}
 #ID thead{border:0}
 #ID th,#ID td{padding:.28em 1.4em .28em 0;border:0;text-align:left;vertical-align:top;white-space:pre-line;
 background:none;max-width:44rem}
@@ -61,7 +62,8 @@ def _document(result: Result, blocks: Iterable[Block]) -> str:
     code = _folded("Python", f"<pre>{escape(result.code)}</pre>") if result.code else ""
     body = "".join(map(_block, blocks))
     style = " ".join(_CSS.replace("#ID", f"#{name}").split())
-    return f'<div id="{name}"><style>{style}</style><div class="head">{escape(result.headline)}</div>{body}{code}</div>'
+    head = f'<div class="head">{escape(result.headline)}</div>'
+    return f'<div id="{name}"><style>{style}</style>{head}{body}{code}</div>'
 
 
 def _shortened(blocks: Iterable[Block]) -> Iterable[Block]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-#: What a face read for each argument (``pipe`` for the estimator), so that `.code` and the audit log can say it.
+#: What a face read for each argument (``pipe`` for the estimator): `.code` and the audit log can say it then.
 _written: ContextVar[Mapping[str, str] | None] = ContextVar("written", default=None)
 _being_recorded: ContextVar[bool] = ContextVar("being_recorded", default=False)
 _PLAIN = (str, int, float, bool, type(None))

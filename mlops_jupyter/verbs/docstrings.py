@@ -21,11 +21,11 @@ class Docstring:
 
 
 def read_docstring(text: str | None) -> Docstring:
-    """Return the parts of a NumPy docstring.
+    r"""Return the parts of a NumPy docstring.
 
     Examples
     --------
-    >>> doc = read_docstring('Put it live.\\n\\nParameters\\n----------\\nmodel : str\\n    Which one.')
+    >>> doc = read_docstring('Put it live.\n\nParameters\n----------\nmodel : str\n    Which one.')
     >>> doc.summary, doc.parameters
     ('Put it live.', {'model': 'Which one.'})
     """

@@ -1,7 +1,7 @@
 """What a verb returns: fields for code, one answer in words, and blocks that any face can draw.
 
-Summarise, render, wrap: a result decides every number and word (`headline`, `blocks`); `as_text` and `as_html` only
-draw them.
+Summarise, render, wrap: a result decides every number and word (`headline`, `blocks`), and `as_text` and
+`as_html` only draw them.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Result:
         raise NotImplementedError
 
     def blocks(self) -> Iterable[Block]:
-        """What stands under the headline."""
+        """Yield what stands under the headline."""
         return ()
 
     def to_dict(self) -> dict[str, Any]:
@@ -96,7 +96,7 @@ class Result:
 
         return render_text(self)
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         """Return what Jupyter shows; both forms need no kernel and no network to be read again."""
         from mlops_jupyter.verbs.as_html import render_html
 

@@ -6,10 +6,13 @@ import importlib
 import re
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mlops_jupyter.errors import DataError, ModelError, NotFoundError, UsageError, did_you_mean
 from mlops_jupyter.verbs.types import Cell, Data, Model, Script, Target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ADDRESSES: Final = ("models:/", "runs:/")
 _ATTRIBUTE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
@@ -22,8 +25,8 @@ def is_source(text: str) -> bool:
 
     Examples
     --------
-    >>> is_source("models:/churn/3"), is_source("train.parquet"), is_source("pipe"), is_source("search.best_estimator_")
-    (True, True, False, False)
+    >>> is_source("models:/churn/3"), is_source("train.parquet"), is_source("search.best_estimator_")
+    (True, True, False)
     """
     suffix = Path(text).suffix
     return (
@@ -56,7 +59,7 @@ def open_source(kind: type, text: str) -> Any:
         return text
     if _ATTRIBUTE.fullmatch(text):
         return _attribute(text)
-    openers = {Model: _model, Data: _table, Target: _column, Cell: _script}
+    openers: dict[type, Callable[[Path], Any]] = {Model: _model, Data: _table, Target: _column, Cell: _script}
     return openers[kind](_existing(text))
 
 
@@ -103,14 +106,14 @@ def _model(path: Path) -> Any:
 
     try:
         return trust.load_skops(path)
-    except trust.UntrustedModel as error:
+    except trust.UntrustedModelError as error:
         raise ModelError(str(error)) from None
 
 
 def _table(path: Path) -> Any:
     import pandas as pd
 
-    readers = {
+    readers: dict[str, Callable[..., Any]] = {
         ".parquet": pd.read_parquet,
         ".csv": pd.read_csv,
         ".arrow": pd.read_feather,

@@ -140,8 +140,8 @@ def verb(*, stage: str, audited: bool = False) -> Callable[[Callable[P, R]], Cal
     stage : str
         The heading of help it stands under: ``build``, ``catalog``, ``endpoints``, ``workspace``, ``track``.
     audited : bool
-        Whether calls of it are recorded in the audit log, before and after. A verb called from an audited verb
-        is part of that one record.
+        Whether calls of it are recorded in the audit log, before and after. A verb called from an audited
+        verb is part of that one record.
     """
 
     def enter(function: Callable[P, R]) -> Callable[P, R]:
@@ -205,7 +205,7 @@ def _command(name: str, entry: _Entry) -> Command:
 
 
 def _hints(function: Callable[..., Any]) -> dict[str, Any]:
-    """Return the annotations of the parameters; names a module imports for the type checker only are known too."""
+    """Return the annotations of the parameters; names imported for the type checker only are known."""
     known = {**vars(typing), **vars(marks)}
     space = {**known, **function.__globals__}
     written = {name: hint for name, hint in function.__annotations__.items() if name != "return"}

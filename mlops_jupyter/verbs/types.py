@@ -42,7 +42,7 @@ class Script:
 
     source: str
     path: Path | None = None
-    run: Callable[[], None] | None = None
+    run: Callable[[], Any] | None = None
     space: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     VersionName: TypeAlias = str
     AliasName: TypeAlias = str
     DeploymentName: TypeAlias = str
+    ColumnName: TypeAlias = str
     FilePath: TypeAlias = str
 else:
 
@@ -87,6 +88,11 @@ else:
 
     class DeploymentName(str):
         """The name of a deployment."""
+
+        __slots__ = ()
+
+    class ColumnName(str):
+        """A column of the data."""
 
         __slots__ = ()
 

@@ -29,7 +29,7 @@ def shown(value: Any) -> Shown:
     Examples
     --------
     >>> shown(0.123456).text, shown(336776).text, shown(Quantity(1536, "B")).text, shown(None).text
-    ('0.123', '336,776', '1.54 kB', '–')
+    ('0.123', '336,776', '1.54 kB', '-')
     >>> shown(Status("ready", "ok"))
     Shown(text='ready', number=False, mark='ok', more='')
     """
@@ -56,10 +56,10 @@ def number(value: float) -> str:
     >>> number(0.00012345), number(12.0), number(98765.4), number(0.9)
     ('0.000123', '12', '98,800', '0.9')
     """
-    if value != value or value in (float("inf"), float("-inf")):  # noqa: PLR0124
+    if value != value or value in (float("inf"), float("-inf")):
         return str(value)
     rounded = float(f"{value:.3g}")
-    if rounded and not 1e-4 <= abs(rounded) < 1e9:  # noqa: PLR2004
+    if rounded and not 1e-4 <= abs(rounded) < 1e9:
         return f"{value:.2e}"
     return f"{rounded:,.7f}".rstrip("0").rstrip(".")
 
@@ -82,9 +82,9 @@ def _time(moment: datetime) -> Shown:
 
 def _words(value: Any) -> str:
     if value is None or value == "":
-        return "–"
+        return "-"
     if isinstance(value, Mapping):
-        return ", ".join(f"{key}={shown(item).text}" for key, item in value.items()) or "–"
+        return ", ".join(f"{key}={shown(item).text}" for key, item in value.items()) or "-"
     if isinstance(value, list | tuple | set | frozenset):
-        return ", ".join(shown(item).text for item in value) or "–"
+        return ", ".join(shown(item).text for item in value) or "-"
     return str(value)

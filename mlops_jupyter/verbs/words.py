@@ -1,7 +1,7 @@
 """A command line as words: split by quotes and braces, then `{expr}` evaluated word by word.
 
-IPython's own expansion is all or nothing and silent (``--cost $5 {model}`` became ``--cost 5 churn``), so the magic
-switches it off and this is used in its place. ``$`` means nothing here.
+IPython's own expansion is all or nothing and silent (``--cost $5 {model}`` became ``--cost 5 churn``), so the
+magic switches it off and this is used in its place. ``$`` means nothing here.
 """
 
 from __future__ import annotations
@@ -77,8 +77,8 @@ def read_line(line: str, evaluate: Callable[[str], Any]) -> list[Word]:
 
     Examples
     --------
-    >>> [word.text for word in read_line("deploy churn --reason 'more rows' --version {v}", lambda source: "1.2.0")]
-    ['deploy', 'churn', '--reason', 'more rows', '--version', '1.2.0']
+    >>> [word.text for word in read_line("deploy --reason 'more rows' --version {v}", {"v": "1.2.0"}.get)]
+    ['deploy', '--reason', 'more rows', '--version', '1.2.0']
     """
     return [word for raw in split(line) for word in _words_of(raw, evaluate)]
 
@@ -213,7 +213,7 @@ def _evaluated(pieces: tuple[str | Expression, ...], evaluate: Callable[[str], A
 def _value(expression: Expression, evaluate: Callable[[str], Any]) -> Any:
     try:
         return evaluate(expression.source)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 whatever the user's expression raises
         syntax = isinstance(error, SyntaxError)
         because = f"{type(error).__name__}: {error.msg if isinstance(error, SyntaxError) else error}"
         hint = _HINT if syntax else ""
