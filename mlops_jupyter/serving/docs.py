@@ -58,8 +58,11 @@ _STYLE = """body { margin: 0; }
 .swagger-ui .response-controls { display: none; }
 .swagger-ui .opblock-section-header .tab-header { visibility: hidden; }
 .swagger-ui .opblock-description table { width: auto; margin-top: 12px; }
-.swagger-ui .opblock-description table tr td,
-.swagger-ui .opblock-description table tr th { padding: 4px 24px 4px 0; border-bottom: 1px solid #8884; }
+.swagger-ui .opblock-description table tbody tr td,
+.swagger-ui .opblock-description table thead tr th {
+  padding: 4px 24px 4px 0;
+  border-bottom: 1px solid #8884;
+}
 .swagger-ui .opblock-description-wrapper p { margin: 0; }
 @media (prefers-color-scheme: dark) {
   html { background: #1c1c1c; }

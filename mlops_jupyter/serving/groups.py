@@ -95,7 +95,7 @@ class Group:
             rows = np.flatnonzero(outside[:, i])
             column, row = self.columns[i], int(rows[0])
             got = shortened(block[row, i].item())
-            expected = f"{column.minimum} to {column.maximum} as in training"
+            expected = f"{column.minimum:.10g} to {column.maximum:.10g} as in training"
             yield Warned(column.name, "range", row, len(rows), got, expected)
 
 

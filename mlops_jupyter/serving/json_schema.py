@@ -142,7 +142,7 @@ def about_column(column: Mapping[str, Any]) -> str:
     """Return what training showed of a column, and whether it may be missing, in words."""
     about = []
     if column.get("minimum") is not None and column.get("maximum") is not None:
-        about.append(f"{column['minimum']:g} to {column['maximum']:g} in training")
+        about.append(f"{column['minimum']:.10g} to {column['maximum']:.10g} in training")
     categories = column.get("categories") or []
     if categories:
         more = f" and {len(categories) - _MOST_CATEGORIES} more" if len(categories) > _MOST_CATEGORIES else ""

@@ -121,6 +121,8 @@ def shortened(value: Any) -> str:
             return f"a list of {len(value)}"
         case dict():
             return f"an object of {len(value)}"
+        case float():
+            return f"{value:.10g}"
     return repr(value)
 
 
