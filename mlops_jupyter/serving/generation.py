@@ -135,6 +135,7 @@ class Generation:
         self.number = self.spec.generation
         self.phase: Phase = "starting"
         self.error: str | None = None
+        self.integrity = False  # whether the error is that a package is not what was recorded
         self._activated = False
         self._drain_until = 0.0
         self._remotes = [self._remote(slot) for slot in self._remote_slots()]
@@ -217,6 +218,7 @@ class Generation:
             return
         if process.restarts > before:
             self.error = process.reports.get("error")
+            self.integrity = bool(process.reports.get("integrity"))
             self._publish()
         if self.phase == "starting" and not lasting:
             self._enter("failed")
@@ -254,6 +256,7 @@ class Generation:
             "generation": self.number,
             "phase": self.phase,
             "error": self.error,
+            "integrity": self.integrity,
             "since": time.time(),
             "server_code": self._around.server_code,
             "processes": [process.record for process in self.processes if process.record],

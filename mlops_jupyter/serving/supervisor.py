@@ -22,62 +22,25 @@ import socket
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psutil
 
 from .documents import read_document, write_document
 from .generation import Generation, Surroundings
 from .processes import end_processes, find_processes
-from .spec import STATE, generation_folder
+from .spec import generation_folder
+from .wanted import SUPERVISOR, WANTED, Wanted, read_wanted, recorded_processes
 
 if TYPE_CHECKING:
     from io import TextIOWrapper
 
-WANTED = "wanted.json"
-SUPERVISOR = "supervisor.json"
 TICK = 0.025  # seconds; a tick costs a stat and a few waitpid, 0.1 % of a core
 STOP_GRACE = 10.0
 BACKLOG = 2048
 TAKE_OVER = 15.0
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What a verb wants.
-
-    Parameters
-    ----------
-    host, port : str, int
-        Where to listen.
-    active : int or None
-        The generation that serves.
-    prepare : int or None
-        The generation to load and warm beside it.
-    """
-
-    host: str
-    port: int
-    active: int | None
-    prepare: int | None
-
-    @property
-    def generations(self) -> list[int]:
-        """Those that should exist."""
-        return [number for number in (self.active, self.prepare) if number is not None]
-
-
-def write_wanted(deployment: Path, wanted: Wanted) -> None:
-    """Say what is wanted."""
-    write_document(deployment / WANTED, vars(wanted))
-
-
-def read_wanted(deployment: Path) -> Wanted | None:
-    """Return what is wanted, or None where nothing ever was."""
-    document = read_document(deployment / WANTED)
-    return Wanted(**document) if document else None
 
 
 def server_code(folder: Path) -> str:
@@ -86,12 +49,6 @@ def server_code(folder: Path) -> str:
     for path in sorted(folder.rglob("*.py")):
         digest.update(f"{path.relative_to(folder).as_posix()}\0".encode() + path.read_bytes())
     return digest.hexdigest()[:12]
-
-
-def recorded_processes(deployment: Path) -> list[dict[str, Any]]:
-    """Return the records of all workers that generations of a deployment have named."""
-    states = map(read_document, deployment.glob(f"generations/*/{STATE}"))
-    return [process for state in states if state for process in state.get("processes", [])]
 
 
 class Supervisor:
@@ -138,6 +95,7 @@ class Supervisor:
 
     def _tick(self) -> None:
         self._read_wanted()
+        self._forget_abandoned()
         active = self._wanted.active if self._wanted else None
         for number, generation in list(self._generations.items()):
             generation.poll(lasting=number == active)
@@ -176,6 +134,12 @@ class Supervisor:
             as_of = (status.st_ino, status.st_mtime_ns)
             if as_of != self._wanted_as_of:
                 self._wanted_as_of, self._wanted = as_of, read_wanted(self._folder) or self._wanted
+
+    def _forget_abandoned(self) -> None:
+        """A generation whose verb was killed while it waited would be held in memory for nobody."""
+        wanted = self._wanted
+        if wanted and wanted.prepared_by and not psutil.pid_exists(wanted.prepared_by):
+            self._wanted = replace(wanted, prepare=None, prepared_by=None)
 
     def _bind(self, *, take_over: bool = False) -> bool:
         """Bind and listen; true when that is done. Orphans give the socket up once a generation can take it."""

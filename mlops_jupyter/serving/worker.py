@@ -22,10 +22,11 @@ import orjson
 import uvicorn
 
 from .app import create_app
+from .examples import example_record
 from .loading import load
 from .local import LocalVariant
+from .manifest import IntegrityFailure
 from .remote import RemoteVariant, read_contract, respond_app
-from .router import Contract
 from .spec import WEIGHTS, GenerationSpec, VariantSpec, read_spec
 from .weighted import WeightedRouter
 from .weights import WeightsReader
@@ -156,17 +157,12 @@ def socket_path(sockets: Path, generation: int, slot: int) -> str:
 
 async def _warm(variant: Variant) -> None:
     """Ask for one prediction, of the example in the schema: the first caller finds everything loaded."""
-    status, body = await variant.respond(example_request(variant.contract), "application/json", "stable", "0")
+    request = orjson.dumps({"features": example_record(variant.contract.schema)})
+    status, body = await variant.respond(request, "application/json", "stable", "warm-up")
     if status != 200:
         raise RuntimeError(
             f"version {variant.version} does not answer its own example: {body.decode()[:300]}"
         )
-
-
-def example_request(contract: Contract) -> bytes:
-    """Return a request that the package says is a good one."""
-    columns = contract.schema["input"]["columns"]
-    return orjson.dumps({"features": {column["name"]: column["example"] for column in columns}})
 
 
 async def _front(spec: GenerationSpec, folder: Path, options: argparse.Namespace, channel: Channel) -> None:
@@ -197,8 +193,12 @@ async def _single(spec: GenerationSpec, slot: int, options: argparse.Namespace, 
 
 
 def _one_line(problem: BaseException) -> str:
-    text = " ".join(str(problem).split()) or type(problem).__name__
-    return text if type(problem).__name__ == "IntegrityFailure" else f"{type(problem).__name__}: {text}"
+    text = " ".join(str(problem).split())
+    return text if _is_integrity(problem) else f"{type(problem).__name__}: {text}"
+
+
+def _is_integrity(problem: BaseException) -> bool:
+    return isinstance(problem, IntegrityFailure)
 
 
 async def _work(options: argparse.Namespace, channel: Channel) -> None:
@@ -211,7 +211,7 @@ async def _work(options: argparse.Namespace, channel: Channel) -> None:
             await _front(spec, options.generation, options, channel)
     except Exception as problem:  # noqa: BLE001 - whatever a model's code raises is told in one line
         traceback.print_exc()
-        channel.report(error=_one_line(problem))
+        channel.report(error=_one_line(problem), integrity=_is_integrity(problem))
         raise SystemExit(1) from None
 
 

@@ -7,7 +7,6 @@ revision: whoever changes what is stable does so only from the revision it had r
 
 from __future__ import annotations
 
-import getpass
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,6 +15,7 @@ import sqlalchemy as sa
 
 from mlops_jupyter.errors import ConflictError
 
+from .audit import user_name
 from .database import metadata
 
 if TYPE_CHECKING:
@@ -161,8 +161,8 @@ def advance_deployment(store: Store, record: DeploymentRecord, **changes: Any) -
         values = {name: value for name, value in _values(following).items() if name != "allotted"}
         if connection.execute(_update(record.name).where(condition).values(**values)).rowcount == 1:
             return following
-        now = _find(connection, record.name)
-    stable = f"{now.version} is stable now" if now else "it was removed"
+        found = _find(connection, record.name)
+    stable = f"{found.version} is stable now" if found else "it was removed"
     raise ConflictError(
         f"{record.name} was changed in the meantime", stable, "look at `status`, then try again"
     )
@@ -176,17 +176,33 @@ def remove_deployment(store: Store, name: str) -> None:
 
 def begin_event(store: Store, event: DeploymentEvent) -> DeploymentEvent:
     """Journal an intent, and return it with its number."""
-    event = replace(event, began=event.began or _now(), who=event.who or getpass.getuser())
     with store.begin() as connection:
-        row = connection.execute(sa.insert(deployment_events).values(**_values(event)))
-        return replace(event, id=row.inserted_primary_key[0])
+        return insert_event(connection, event)
+
+
+def insert_event(connection: sa.Connection, event: DeploymentEvent) -> DeploymentEvent:
+    """Add a line to the journal within the caller's transaction."""
+    event = replace(event, began=event.began or now(), who=event.who or user_name())
+    row = connection.execute(sa.insert(deployment_events).values(**_values(event)))
+    return replace(event, id=row.inserted_primary_key[0])  # type: ignore[index]
+
+
+def close_event(connection: sa.Connection, event: DeploymentEvent, outcome: str, **facts: Any) -> None:
+    """Close an intent within the caller's transaction: ``done``, ``failed`` or ``refused``."""
+    query = sa.update(deployment_events).where(deployment_events.c.id == event.id)
+    connection.execute(query.values(outcome=outcome, **facts))
 
 
 def finish_event(store: Store, event: DeploymentEvent, outcome: str, **facts: Any) -> None:
     """Close an intent: ``done``, ``failed`` or ``refused``."""
     with store.begin() as connection:
-        query = sa.update(deployment_events).where(deployment_events.c.id == event.id)
-        connection.execute(query.values(outcome=outcome, **facts))
+        close_event(connection, event, outcome, **facts)
+
+
+def note_swap(connection: sa.Connection, name: str, version: str, previous: str | None) -> None:
+    """Record what the weights already say is stable; whoever read the record before must read it again."""
+    revision = deployments.c.revision + 1
+    connection.execute(_update(name).values(version=version, previous=previous, revision=revision))
 
 
 def list_events(store: Store, name: str, limit: int = 100) -> list[DeploymentEvent]:
@@ -211,5 +227,6 @@ def _values(record: DeploymentRecord | DeploymentEvent) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name != "id"}
 
 
-def _now() -> str:
+def now() -> str:
+    """Return the time as the journal writes it."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -20,12 +20,7 @@ from mlops_jupyter import serving
 from mlops_jupyter.serving.documents import read_document
 from mlops_jupyter.serving.processes import find_process, find_processes
 from mlops_jupyter.serving.spec import GenerationSpec, VariantSpec, generation_folder, write_spec
-from mlops_jupyter.serving.supervisor import (
-    SUPERVISOR,
-    Wanted,
-    recorded_processes,
-    write_wanted,
-)
+from mlops_jupyter.serving.wanted import SUPERVISOR, Wanted, recorded_processes, write_wanted
 from mlops_jupyter.serving.weights import Share, Weights, create_weights
 
 TINY = Path(__file__).parent / "tiny_server"

@@ -1,0 +1,283 @@
+"""Bringing a version live: a generation beside the old one, and the moment it takes over.
+
+Every effect is journalled before it happens. Until the takeover the old generation serves and nothing of it was
+touched; the takeover is one small file, written under a lock, and only if nobody has changed what is stable since
+this began.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlops_jupyter.errors import ConflictError, MlopsError, RefusedError, UnavailableError
+from mlops_jupyter.serving.spec import WEIGHTS, GenerationSpec, VariantSpec, generation_folder, write_spec
+from mlops_jupyter.serving.wanted import Wanted, read_wanted, write_wanted
+from mlops_jupyter.serving.weights import Share, Weights, create_weights
+from mlops_jupyter.store import locks
+from mlops_jupyter.store.deployments import (
+    DeploymentEvent,
+    DeploymentRecord,
+    advance_deployment,
+    allot_generation,
+    begin_event,
+    find_deployment,
+    finish_event,
+    list_deployments,
+    put_deployment,
+)
+from mlops_jupyter.store.faults import kill_point
+
+from .environments import isolated_python
+from .folder import Serving, activation, make_folder, read_serving
+from .placement import place
+from .ports import choose_port
+from .pruning import prune_generations
+from .requests import Endpoint
+from .reserve import create_reserve, take_in
+from .supervision import end_all, ensure_supervisor, living_workers, running_supervisor, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mlops_jupyter.store.database import Store
+    from mlops_jupyter.store.workspace import Workspace
+
+_ANSWERS_WITHIN = 10.0
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is asked for.
+
+    Parameters
+    ----------
+    verb : str
+        On whose behalf: ``deploy`` or ``rollback``.
+    name, model, version, digest : str
+        The deployment, and the version it is to serve.
+    package : Path
+        Its verified package.
+    host : str
+        Where to listen, for a new deployment.
+    port : int or None
+        The port, or None for the remembered one or any.
+    workers : int or None
+        Processes; None for as many as before.
+    isolated : bool
+        Whether to run in an environment of the package's own pins.
+    reason : str or None
+        Why, for the journal.
+    """
+
+    verb: str
+    name: str
+    model: str
+    version: str
+    digest: str
+    package: Path
+    host: str
+    port: int | None = None
+    workers: int | None = None
+    isolated: bool = False
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Live:
+    """What serves now; `changed` is false when it did so before."""
+
+    record: DeploymentRecord
+    serving: Serving
+    previous: str | None
+    changed: bool
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """One try at granting a wish."""
+
+    workspace: Workspace
+    store: Store
+    folder: Path
+    record: DeploymentRecord
+    wish: Wish
+    before: Serving | None
+    running: bool
+    report: Callable[[str], None]
+
+    @property
+    def active(self) -> int | None:
+        """The generation that serves meanwhile: none when the deployment was stopped."""
+        return self.before.spec.generation if self.before and self.running else None
+
+    @property
+    def previous(self) -> str | None:
+        """The version that was stable."""
+        return self.before.stable.version if self.before else None
+
+    def wanted(self, active: int | None, prepare: int | None = None) -> Wanted:
+        """Return what to tell the supervisor."""
+        prepared_by = os.getpid() if prepare is not None else None
+        return Wanted(self.record.host, self.record.port, active, prepare, prepared_by)
+
+
+def go_live(workspace: Workspace, store: Store, wish: Wish, report: Callable[[str], None]) -> Live:
+    """Make a version the stable one of a deployment, without one failed request.
+
+    Raises
+    ------
+    ConflictError
+        When another process deploys there, or changed what is stable in the meantime.
+    RefusedError
+        When a running deployment would have to move to another port.
+    UnavailableError, IntegrityError
+        When the generation does not come up; the old one serves on.
+    """
+    folder = make_folder(workspace.deployments, wish.name, wish.model)
+    with locks.hold(store, f"deploy {wish.name}"):
+        take_in(store, folder)
+        before, running = read_serving(folder), running_supervisor(folder) is not None
+        record = _record(store, wish, ours=running or bool(living_workers(folder)))
+        if running and before and _is_same(before, record, wish):
+            return Live(record, before, record.previous, changed=False)
+        put_deployment(store, record)
+        return _journalled(_Attempt(workspace, store, folder, record, wish, before, running, report))
+
+
+def make_generation(
+    folder: Path, record: DeploymentRecord, number: int, variants: tuple[VariantSpec, ...]
+) -> Serving:
+    """Write down a generation, whose first variant is stable."""
+    path = generation_folder(folder, number)
+    path.mkdir(mode=0o700)
+    python = variants[0].python
+    spec = GenerationSpec(record.name, number, record.model, record.workers, python, variants)
+    write_spec(path, spec)
+    weights = Weights((Share("resident", 0.0),) * len(variants)).with_stable(0)
+    create_weights(path / WEIGHTS, weights)
+    return Serving(spec, weights)
+
+
+def confirm(record: DeploymentRecord, generation: int) -> None:
+    """Wait until new connections are answered by a generation: the old one has let go of the socket."""
+    deadline = time.monotonic() + _ANSWERS_WITHIN
+    while True:
+        with Endpoint(record.host, record.port, timeout=_ANSWERS_WITHIN) as endpoint:
+            status, health = endpoint.ask("/health")
+        if status == 200 and health.get("generation") == generation:
+            return
+        if time.monotonic() > deadline:
+            why = f"generation {health.get('generation')} still does"
+            raise UnavailableError(f"generation {generation} of {record.name} does not answer", why)
+        time.sleep(0.01)
+
+
+def _record(store: Store, wish: Wish, *, ours: bool) -> DeploymentRecord:
+    """Return what is intended of the deployment from now on, its port free or its own."""
+    found = find_deployment(store, wish.name)
+    if found and found.model != wish.model:
+        raise RefusedError(
+            f"{wish.name} serves {found.model}, not {wish.model}", hint="take another name with --as"
+        )
+    taken = {each.port for each in list_deployments(store) if each.name != wish.name}
+    if found is None:
+        port = choose_port(wish.host, wish.port, taken)
+        return DeploymentRecord(
+            wish.name, wish.model, wish.host, port, workers=wish.workers or 1, isolated=wish.isolated
+        )
+    if ours and wish.port not in {None, found.port}:
+        hint = f"mlops stop {wish.name} first, or leave --port out"
+        raise RefusedError(
+            f"{wish.name} listens on port {found.port} and cannot move while it runs", hint=hint
+        )
+    port = found.port if ours else choose_port(found.host, wish.port or found.port, taken)
+    workers = wish.workers or found.workers
+    return replace(found, port=port, workers=workers, isolated=wish.isolated, intent="serving")
+
+
+def _is_same(before: Serving, record: DeploymentRecord, wish: Wish) -> bool:
+    same_workers = before.spec.workers == record.workers
+    own_python = before.stable.python == sys.executable
+    return before.stable.digest == wish.digest and same_workers and own_python != wish.isolated
+
+
+def _journalled(attempt: _Attempt) -> Live:
+    began = time.monotonic()
+    store, record, wish = attempt.store, attempt.record, attempt.wish
+    number = allot_generation(store, record.name)
+    intent = DeploymentEvent(record.name, wish.verb, wish.version, attempt.previous, number, wish.reason)
+    event = begin_event(store, intent)
+    kill_point("deploy-intended")
+    try:
+        serving = _prepare(attempt, number)
+        attempt.report("takeover")
+        live = _activate(attempt, serving)
+        confirm(live, number)
+    except BaseException as problem:
+        _withdraw(attempt, number)
+        outcome = "refused" if isinstance(problem, ConflictError) else "failed"
+        text = str(problem) if isinstance(problem, MlopsError) else type(problem).__name__
+        finish_event(store, event, outcome, error=text, seconds=time.monotonic() - began)
+        raise
+    finish_event(store, event, "done", seconds=time.monotonic() - began)
+    prune_generations(attempt.folder, keep=number)
+    return Live(live, serving, attempt.previous, changed=True)
+
+
+def _prepare(attempt: _Attempt, number: int) -> Serving:
+    """Load and warm the generation beside the one that serves."""
+    folder = attempt.folder
+    serving = make_generation(folder, attempt.record, number, place(*_residents(attempt)))
+    create_reserve(folder)
+    attempt.report("load and warm")
+    write_wanted(folder, attempt.wanted(attempt.active, number))
+    kill_point("deploy-prepared")
+    ensure_supervisor(folder)
+    wait_for(folder, number, "ready")
+    return serving
+
+
+def _residents(attempt: _Attempt) -> tuple[list[Path], list[str]]:
+    """Return the packages to hold, the new one first, and the interpreter of each."""
+    wish, before, python = attempt.wish, attempt.before, sys.executable
+    if attempt.record.isolated:
+        python = isolated_python(attempt.workspace.root / "environments", wish.package, attempt.report)
+    packages, pythons = [wish.package], [python]
+    if before and before.stable.digest != wish.digest and Path(before.stable.package).is_dir():
+        packages.append(Path(before.stable.package))
+        pythons.append(before.stable.python)
+    return packages, pythons
+
+
+def _activate(attempt: _Attempt, serving: Serving) -> DeploymentRecord:
+    """Make the generation the one that serves, unless somebody has changed what is stable since the beginning."""
+    folder, number = attempt.folder, serving.spec.generation
+    with activation(folder):
+        now = read_serving(folder)
+        if attempt.running and now != attempt.before:
+            stable = f"{now.stable.version} is stable now" if now else "it was stopped"
+            hint = f"look at `mlops history {folder.name}`, then try again"
+            raise ConflictError(f"{folder.name} was changed in the meantime", stable, hint)
+        facts = {"version": serving.stable.version, "previous": attempt.previous}
+        live = advance_deployment(attempt.store, attempt.record, **facts, generation=number, intent="serving")
+        kill_point("deploy-recorded")
+        write_wanted(folder, attempt.wanted(number))
+    kill_point("deploy-activated")
+    wait_for(folder, number, "serving")
+    return live
+
+
+def _withdraw(attempt: _Attempt, number: int) -> None:
+    """Stop wanting a generation that did not make it; what served is not touched, what was stopped stays so."""
+    wanted = read_wanted(attempt.folder)
+    if wanted is None or wanted.prepare != number:
+        return
+    before = attempt.before.spec.generation if attempt.before else None
+    if not attempt.running:
+        end_all(attempt.folder)
+    write_wanted(attempt.folder, attempt.wanted(before))

@@ -1,0 +1,479 @@
+"""The verbs of endpoints: deploy, predict, status, logs, history, rollback, start, stop."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlops_jupyter.errors import MlopsError, RefusedError
+from mlops_jupyter.verbs.endpoint_results import (
+    Deployed,
+    History,
+    Logs,
+    Predictions,
+    RolledBack,
+    Started,
+    StatusReport,
+    Stopped,
+)
+from mlops_jupyter.verbs.progress import progress
+from mlops_jupyter.verbs.table import verb
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mlops_jupyter.deployments.folder import Serving
+    from mlops_jupyter.deployments.live import Live as LiveDeployment
+    from mlops_jupyter.deployments.live import Wish
+    from mlops_jupyter.store.database import Store
+    from mlops_jupyter.store.workspace import Workspace
+    from mlops_jupyter.verbs.types import Data, DeploymentName, Live, ModelName, VersionName
+
+
+@verb(stage="endpoints", audited=True)
+def deploy(
+    model: ModelName,
+    *,
+    version: VersionName | None = None,
+    as_: DeploymentName | None = None,
+    port: int | None = None,
+    workers: int | None = None,
+    isolated: bool = False,
+    reason: str | None = None,
+) -> Deployed:
+    """Bring a registered version live as an HTTP endpoint on this machine.
+
+    The new version is verified, loaded and warmed beside the one that serves, and takes over when it is ready;
+    no request fails. The old one stays loaded, so that `rollback` is one write. The endpoint outlives the notebook.
+
+    Parameters
+    ----------
+    model : ModelName
+        The registered model.
+    version : VersionName, optional
+        ``1.2.0``, a registry number or ``@alias``; the highest registered version when left out.
+    as_ : DeploymentName, optional
+        The deployment's name; the model's own when left out. Only the deployment of the model's own name
+        moves the alias ``champion``.
+    port : int, optional
+        The port to listen on; remembered. A free one of 8080 to 8180 when left out.
+    workers : int, optional
+        Worker processes.
+    isolated : bool
+        Serve from an environment of the package's own pins, made by uv, in place of this one.
+    reason : str, optional
+        Why, for the history.
+
+    Returns
+    -------
+    Deployed
+        What is live, where, and what can be gone back to.
+
+    Raises
+    ------
+    NotFoundError
+        When there is no such model or version.
+    ConflictError
+        When another deploy is going on there, or something was rolled back in the meantime.
+    IntegrityError
+        When the package is not what was registered; the old version serves on.
+    UnavailableError
+        When the port is in use (the message says by whom), MLflow is down, or the version does not come up.
+
+    Examples
+    --------
+    >>> mlops.deploy("churn", version="1.2.0")  # doctest: +SKIP
+    """
+    from mlops_jupyter.deployments.live import Wish, go_live
+    from mlops_jupyter.registry import obtain
+    from mlops_jupyter.store.settings import settings
+    from mlops_jupyter.store.versions import get_version
+
+    began = time.monotonic()
+    workspace, store = _open()
+    record = get_version(store, model, version)
+    chosen = settings(port=port, workers=workers)
+    with progress(f"deploy {model} {record.version}") as report:
+        report("verify")
+        package = obtain(workspace, store, record)
+        wish = Wish(
+            "deploy", as_ or model, model, record.version, record.digest, package, chosen.host,
+            chosen.port, chosen.workers if workers else None, isolated, reason,
+        )  # fmt: skip
+        live = go_live(workspace, store, wish, report)
+        alias = _move_champion(workspace, store, wish, report) if live.changed else ""
+    return _deployed(live, time.monotonic() - began, alias)
+
+
+@verb(stage="endpoints")
+def predict(deployment: DeploymentName, data: Live[Data]) -> Predictions:
+    """Ask a deployment for predictions of a data frame's rows.
+
+    Parameters
+    ----------
+    deployment : DeploymentName
+        The endpoint.
+    data : Live[Data]
+        A frame, array, sparse matrix or texts. Columns that the model does not know are not sent.
+
+    Returns
+    -------
+    Predictions
+        Behaves like a data frame with ``prediction``, probabilities and ``confidence`` under the index of the
+        data, and says which version answered.
+
+    Raises
+    ------
+    DataError
+        When the rows do not fit the model, naming row and field.
+    UnavailableError
+        When nothing answers.
+
+    Examples
+    --------
+    >>> mlops.predict("churn", X_test)["prediction"]  # doctest: +SKIP
+    """
+    import json
+
+    from mlops_jupyter.deployments.calling import call
+    from mlops_jupyter.deployments.folder import find_folder
+
+    began = time.monotonic()
+    workspace, _ = _open()
+    folder = find_folder(workspace.deployments, deployment)
+    serving = _serving(folder)
+    schema = json.loads((Path(serving.stable.package) / "model" / "feature_schema.json").read_bytes())
+    host, port = _where(folder)
+    called = call(host, port, schema, data)
+    seconds = time.monotonic() - began
+    return Predictions(deployment, called.versions, called.variants, called.frame, called.warnings, seconds)
+
+
+@verb(stage="endpoints")
+def status(deployment: DeploymentName | None = None) -> StatusReport:
+    """Show what really runs, by asking it.
+
+    Parameters
+    ----------
+    deployment : DeploymentName, optional
+        One deployment, with everything known of it; all when left out.
+
+    Returns
+    -------
+    StatusReport
+        State, versions with their share of the traffic, processes, memory, address.
+
+    Examples
+    --------
+    >>> mlops.status("churn").url  # doctest: +SKIP
+    """
+    from mlops_jupyter.deployments.folder import deployment_names, find_folder
+    from mlops_jupyter.deployments.observing import observe
+
+    workspace, store = _open()
+    names = [deployment] if deployment else deployment_names(workspace.deployments)
+    folders = [find_folder(workspace.deployments, name) for name in names]
+    return StatusReport(tuple(observe(folder, stopped=_is_stopped(store, folder.name)) for folder in folders))
+
+
+@verb(stage="endpoints")
+def logs(deployment: DeploymentName, *, lines: int = 50) -> Logs:
+    """Show the last lines that a deployment's server and supervisor wrote.
+
+    Parameters
+    ----------
+    deployment : DeploymentName
+        The endpoint.
+    lines : int
+        How many.
+
+    Returns
+    -------
+    Logs
+        The lines, and the files that hold all of them.
+
+    Examples
+    --------
+    >>> mlops.logs("churn", lines=20)  # doctest: +SKIP
+    """
+    from mlops_jupyter.deployments.folder import find_folder
+    from mlops_jupyter.deployments.records import last_lines, log_files
+
+    workspace, _ = _open()
+    files = log_files(find_folder(workspace.deployments, deployment))
+    return Logs(deployment, tuple(last_lines(files, lines)), tuple(map(str, files)))
+
+
+@verb(stage="endpoints")
+def history(deployment: DeploymentName, *, limit: int = 30) -> History:
+    """Show what was done to a deployment, when, by whom and why.
+
+    Parameters
+    ----------
+    deployment : DeploymentName
+        The endpoint.
+    limit : int
+        How many changes, newest first.
+
+    Returns
+    -------
+    History
+        Deploys, rollbacks, starts and stops, with their outcome.
+
+    Examples
+    --------
+    >>> mlops.history("churn")  # doctest: +SKIP
+    """
+    from mlops_jupyter.deployments.folder import find_folder
+    from mlops_jupyter.deployments.reserve import take_in
+    from mlops_jupyter.store.deployments import list_events
+
+    workspace, store = _open()
+    take_in(store, find_folder(workspace.deployments, deployment))
+    return History(deployment, tuple(list_events(store, deployment, limit)))
+
+
+@verb(stage="endpoints")  # keeps its own record: it must work when the audit log cannot be written
+def rollback(
+    deployment: DeploymentName, *, to: VersionName | None = None, reason: str | None = None
+) -> RolledBack:
+    """Go back to the version that was live before, or to any other.
+
+    A version that is still loaded answers within milliseconds, and no request fails. Works with MLflow down, the
+    store locked and the disk full.
+
+    Parameters
+    ----------
+    deployment : DeploymentName
+        The endpoint.
+    to : VersionName, optional
+        The version to go to; the one that was stable before when left out. One that is not loaded is loaded first.
+    reason : str, optional
+        Why, for the history.
+
+    Returns
+    -------
+    RolledBack
+        What answers now, and after how many milliseconds it did.
+
+    Raises
+    ------
+    RefusedError
+        When there is nothing to go back to, or it was gone back already.
+
+    Examples
+    --------
+    >>> mlops.rollback("churn", to="1.1.0", reason="late flights are missed")  # doctest: +SKIP
+    """
+    from mlops_jupyter.deployments.folder import find_folder
+    from mlops_jupyter.deployments.swap import swap, target_of
+    from mlops_jupyter.store.database import open_store
+    from mlops_jupyter.store.workspace import Workspace, find_workspace
+
+    began = time.perf_counter()
+    workspace = Workspace(find_workspace())  # needs neither to be made nor to be writable
+    folder = find_folder(workspace.deployments, deployment)
+    serving = _serving(folder)
+    target = target_of(serving, to)
+    if target is None:
+        return _load_and_go_back(workspace, folder, serving, str(to), reason, began)
+    if target is serving.stable:
+        raise RefusedError(f"{deployment} is on {target.version} already")
+    before = time.perf_counter() - began
+    swapped = swap(lambda: open_store(workspace), folder, target, reason)
+    return RolledBack(
+        deployment, swapped.version, swapped.previous, _url(folder), swapped.generation,
+        swapped.milliseconds + before * 1000, True, swapped.answer["predictions"][0], reason,
+        _queue_champion(workspace, folder, swapped.version), swapped.recorded,
+    )  # fmt: skip
+
+
+@verb(stage="endpoints", audited=True)
+def start(deployment: DeploymentName | None = None) -> Started:
+    """Bring back what should run: after a reboot, or after `stop`.
+
+    Parameters
+    ----------
+    deployment : DeploymentName, optional
+        One deployment, even if it was stopped; all that were not stopped when left out.
+
+    Returns
+    -------
+    Started
+        The deployments as they are now: the same versions on the same ports.
+
+    Examples
+    --------
+    >>> mlops.start()  # doctest: +SKIP
+    """
+    from mlops_jupyter.deployments.folder import deployment_names, find_folder
+    from mlops_jupyter.deployments.keeping import bring_back
+    from mlops_jupyter.deployments.observing import observe
+
+    workspace, store = _open()
+    names = [deployment] if deployment else deployment_names(workspace.deployments)
+    names = [name for name in names if deployment or not _is_stopped(store, name)]
+    folders = [find_folder(workspace.deployments, name) for name in names]
+    back, failures = [], {}
+    with progress("start") as report:
+        for folder in folders:
+            report(folder.name)
+            try:
+                back += [folder.name] if bring_back(store, folder).changed else []
+            except MlopsError as problem:
+                if deployment:
+                    raise
+                failures[folder.name] = str(problem)
+    return Started(tuple(observe(folder, stopped=False) for folder in folders), tuple(back), failures)
+
+
+@verb(stage="endpoints", audited=True)
+def stop(deployment: DeploymentName) -> Stopped:
+    """End a deployment: answers in hand are finished, and no process is left.
+
+    Parameters
+    ----------
+    deployment : DeploymentName
+        The endpoint. `start` brings it back.
+
+    Returns
+    -------
+    Stopped
+        The processes that were ended.
+
+    Examples
+    --------
+    >>> mlops.stop("churn")  # doctest: +SKIP
+    """
+    from mlops_jupyter.deployments.folder import find_folder
+    from mlops_jupyter.deployments.keeping import end
+
+    workspace, store = _open()
+    folder = find_folder(workspace.deployments, deployment)
+    return Stopped(deployment, tuple(end(store, folder)))
+
+
+def _open() -> tuple[Workspace, Store]:
+    from mlops_jupyter.store.database import open_store
+    from mlops_jupyter.store.workspace import open_workspace
+
+    workspace = open_workspace()
+    return workspace, open_store(workspace)
+
+
+def _serving(folder: Path) -> Serving:
+    from mlops_jupyter.deployments.folder import read_serving
+
+    serving = read_serving(folder)
+    if serving is None:
+        raise RefusedError(f"{folder.name} has nothing live", hint=f"mlops deploy {folder.name}")
+    return serving
+
+
+def _where(folder: Path) -> tuple[str, int]:
+    from mlops_jupyter.serving.wanted import read_wanted
+
+    wanted = read_wanted(folder)
+    if wanted is None:
+        raise RefusedError(f"{folder.name} has nothing live", hint=f"mlops deploy {folder.name}")
+    return wanted.host, wanted.port
+
+
+def _url(folder: Path) -> str:
+    from mlops_jupyter.deployments.addresses import url_of
+
+    return url_of(*_where(folder))
+
+
+def _is_stopped(store: Store, name: str) -> bool:
+    from mlops_jupyter.store.deployments import find_deployment
+
+    record = find_deployment(store, name)
+    return record is None or record.intent == "stopped"
+
+
+def _deployed(live: LiveDeployment, seconds: float, alias: str) -> Deployed:
+    from mlops_jupyter.deployments.addresses import proxy_url_of, url_of
+    from mlops_jupyter.deployments.records import example_call
+
+    record, serving = live.record, live.serving
+    url = url_of(record.host, record.port)
+    return Deployed(
+        record.name, record.model, serving.stable.version, url, proxy_url_of(record.port),
+        serving.spec.generation, live.previous, seconds, live.changed, alias,
+        example_call(url, Path(serving.stable.package)),
+    )  # fmt: skip
+
+
+def _move_champion(workspace: Workspace, store: Store, wish: Wish, report: Callable[[str], None]) -> str:
+    """Move the alias in MLflow; when it is down the move waits, and the endpoint serves all the same."""
+    from mlops_jupyter.deployments.swap import CHAMPION
+    from mlops_jupyter.registry import move_alias
+    from mlops_jupyter.store.outbox import queue_alias
+
+    if wish.name != wish.model:
+        return f"alias {CHAMPION} stays where it was: only the deployment {wish.model} moves it"
+    report("alias")
+    try:
+        move_alias(workspace, store, wish.model, CHAMPION, wish.version)
+    except MlopsError as problem:
+        queue_alias(store, wish.model, CHAMPION, wish.version)
+        return f"alias {CHAMPION} will follow when MLflow answers again ({problem.what})"
+    return f"alias {CHAMPION} points to {wish.version}"
+
+
+def _queue_champion(workspace: Workspace, folder: Path, version: str) -> str:
+    from mlops_jupyter.deployments.folder import read_model
+    from mlops_jupyter.deployments.swap import CHAMPION, champion_follows
+    from mlops_jupyter.store.database import open_store
+
+    try:
+        follows = champion_follows(workspace, open_store(workspace), folder.name, read_model(folder), version)
+    except (MlopsError, OSError):
+        return f"alias {CHAMPION} could not be queued; it will be when the store can be written"
+    return f"alias {CHAMPION} follows in the background" if follows else ""
+
+
+def _load_and_go_back(
+    workspace: Workspace, folder: Path, serving: Serving, to: str, reason: str | None, began: float
+) -> RolledBack:
+    """Go back to a version that is not loaded: a generation is made of it first."""
+    from mlops_jupyter.deployments.folder import read_model
+    from mlops_jupyter.deployments.live import Wish, go_live
+    from mlops_jupyter.registry import cached, obtain
+    from mlops_jupyter.store import audit
+    from mlops_jupyter.store.database import open_store
+    from mlops_jupyter.store.versions import get_version
+
+    store, model = open_store(workspace), read_model(folder)
+    record = get_version(store, model, to)
+    if record.version == serving.stable.version:
+        raise RefusedError(f"{folder.name} is on {record.version} already")
+    told = {"deployment": folder.name, "to": record.version, "reason": reason}
+    entry = audit.begin(store, "rollback", told)
+    try:
+        with progress(f"rollback {folder.name} to {record.version}") as report:
+            report("verify")
+            package = cached(workspace, record) or obtain(workspace, store, record)
+            python_of_its_own = serving.stable.python != _this_python()
+            wish = Wish(
+                "rollback", folder.name, model, record.version, record.digest, package, _where(folder)[0],
+                isolated=python_of_its_own, reason=reason,
+            )  # fmt: skip
+            live = go_live(workspace, store, wish, report)
+    except BaseException as problem:
+        audit.finish(store, entry, f"{type(problem).__name__}: {problem}", "failed")
+        raise
+    milliseconds = (time.perf_counter() - began) * 1000
+    audit.finish(store, entry, f"{folder.name} answers with {record.version}")
+    return RolledBack(
+        folder.name, record.version, serving.stable.version, _url(folder), live.serving.spec.generation,
+        milliseconds, False, None, reason, _queue_champion(workspace, folder, record.version),
+    )  # fmt: skip
+
+
+def _this_python() -> str:
+    import sys
+
+    return sys.executable
