@@ -178,7 +178,7 @@ def _integer_block(rows: Rows, dtype: str) -> NDArray[Any]:
     if not any(None in row for row in rows):
         return np.array(rows, dtype=dtype)
     block = np.array(rows, dtype=np.float64)
-    if (np.abs(block) > _EXACT_IN_FLOAT).any():
+    if (np.abs(block) >= _EXACT_IN_FLOAT).any():
         raise OverflowError("integers beside a missing value would be rounded")
     return block
 

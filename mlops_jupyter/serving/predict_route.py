@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from .identifiers import new_prediction_id
-from .problems import InvalidRequest
+from .problems import InvalidRequest, too_large
 from .validation import Limits
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class PredictRoute:
     async def _body(self, headers: _Headers, receive: Receive) -> bytes:
         """Return the body; what is longer than the limit is never held."""
         if headers.length > self._most and headers.expects_continue:
-            raise self._too_large()
+            raise too_large(self._most)
         message = await receive()
         body: bytes = message.get("body", b"")
         if not message.get("more_body", False):
@@ -96,7 +96,7 @@ class PredictRoute:
             size += len(message.get("body", b""))
             if max(size, headers.length) > self._most:
                 await self._drain(receive)
-                raise self._too_large()
+                raise too_large(self._most)
             parts.append(message.get("body", b""))
         return self._whole(message, b"".join(parts))
 
@@ -104,7 +104,7 @@ class PredictRoute:
         if last["type"] == "http.disconnect":
             raise _Disconnected
         if len(body) > self._most:
-            raise self._too_large()
+            raise too_large(self._most)
         return body
 
     async def _drain(self, receive: Receive) -> None:
@@ -118,9 +118,6 @@ class PredictRoute:
                         return
         except TimeoutError:
             return
-
-    def _too_large(self) -> InvalidRequest:
-        return InvalidRequest(413, f"the body is larger than {self._most} bytes; send fewer records at once")
 
 
 def body_limit(serving: dict[str, Any]) -> int:

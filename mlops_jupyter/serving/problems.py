@@ -102,6 +102,11 @@ def invalid(problems: list[Problem]) -> InvalidRequest:
     return InvalidRequest(422, f"{problems[0]}{others}", problems)
 
 
+def too_large(limit: int) -> InvalidRequest:
+    """Return the 413 for a body of more than `limit` bytes."""
+    return InvalidRequest(413, f"the body is larger than {limit} bytes; send fewer records at once")
+
+
 def shortened(value: Any) -> str:
     """Return a value of a request as it may be shown: short, and containers by their size alone.
 

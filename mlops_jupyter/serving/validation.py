@@ -21,7 +21,7 @@ from .columns import Column, read_column
 from .decoding import decode, repeated_key
 from .diagnosis import Diagnosis
 from .groups import Group, Irregular, group_columns
-from .problems import InvalidRequest, Problem, Warned, invalid, shortened_name
+from .problems import InvalidRequest, Problem, Warned, invalid, shortened_name, too_large
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -96,6 +96,8 @@ class Validator:
         InvalidRequest
             400 when it is not JSON, 413 when it asks for too much, 422 when it does not fit the model.
         """
+        if len(body) > self._limits.body_bytes:
+            raise too_large(self._limits.body_bytes)
         features = decode(body)
         rows = self._count(features)
         blocks = self._blocks(features)

@@ -172,8 +172,8 @@ def test_50_megabytes_are_refused_with_memory_flat(server):
     before = process.memory_info().rss
     size = 50_000_000
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
-        head = f"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {size}\r\n\r\n"
-        connection.sendall(head.encode())
+        head = "POST /predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+        connection.sendall(f"{head}content-length: {size}\r\n\r\n".encode())
         answer = _send_until_refused(connection, size)
     assert answer.startswith(b"HTTP/1.1 413")
     assert b"larger than 1000000 bytes" in answer
