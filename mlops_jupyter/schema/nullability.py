@@ -100,5 +100,5 @@ def _holed(values: pd.Series[Any], rows: slice) -> pd.Series[Any]:
     if values.dtype == bool:
         values = values.astype(object)
     holed = values.copy()
-    holed.iloc[rows] = None
+    holed.iloc[rows] = np.nan if holed.dtype == object else None
     return holed

@@ -1,0 +1,303 @@
+"""Package a model, and verify a package."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlops_jupyter.verbs.progress import progress
+from mlops_jupyter.verbs.results import Block, Facts, Note, Result, Table
+from mlops_jupyter.verbs.table import verb
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mlops_jupyter.packaging.request import BuiltPackage
+
+
+@dataclass(frozen=True)
+class Packaged(Result):
+    """A package that stands complete.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder in the workspace.
+    model, version, version_reason : str
+        What it is called, and why it has this number.
+    digest : str
+        Of its content.
+    format, why : str
+        The format that serves, and why it was chosen.
+    metrics : dict
+        ``on`` (which data), ``values``, ``slices``.
+    sizes : dict of str to int
+        Bytes of each part.
+    seconds : dict of str to float
+        Of each stage.
+    notes : tuple of str
+        What the reader should know.
+    existed : bool
+        Whether this content was packaged before.
+    exported : Path, optional
+        The copy that was asked for.
+    """
+
+    path: Path
+    model: str
+    version: str
+    version_reason: str
+    digest: str
+    format: str
+    why: str
+    metrics: dict[str, Any]
+    sizes: dict[str, int]
+    seconds: dict[str, float]
+    notes: tuple[str, ...]
+    existed: bool
+    exported: Path | None
+
+    @property
+    def headline(self) -> str:
+        """What it is now."""
+        if self.existed:
+            return f"{self.model} {self.version} is already packaged: the content is the same"
+        return f"packaged {self.model} {self.version}: {self.version_reason}"
+
+    def blocks(self) -> Iterable[Block]:
+        """Yield where it is, how good it is, and what took how much."""
+        places = [("folder", str(self.path))]
+        if self.exported is not None:
+            places.append(("copied to", str(self.exported)))
+        yield Facts((*places, ("format", f"{self.format}: {self.why}"), ("digest", self.digest[:12])))
+        if self.metrics["on"]:
+            rows = tuple(self.metrics["values"].items())
+            yield Table(("metric", "value"), rows, title=f"on {self.metrics['on']}")
+        else:
+            yield Note("not measured: give --target, or --test-data and --test-target", "warn")
+        yield Table(
+            ("part", "bytes"), tuple(sorted(self.sizes.items(), key=lambda part: -part[1])), title="size"
+        )
+        yield Table(("stage", "seconds"), tuple(self.seconds.items()), title="time")
+        for note in self.notes:
+            yield Note(note, "warn")
+
+
+@dataclass(frozen=True)
+class Verified(Result):
+    """A package in which every file is what was packaged.
+
+    Parameters
+    ----------
+    path : Path
+        The package.
+    model, version, digest : str
+        What its manifest says it is.
+    files, size : int
+        How many were hashed, and their bytes.
+    """
+
+    path: Path
+    model: str
+    version: str
+    digest: str
+    files: int
+    size: int
+
+    @property
+    def headline(self) -> str:
+        """That it is whole."""
+        return f"{self.model} {self.version} is whole: all {self.files} files are what was packaged"
+
+    def blocks(self) -> Iterable[Block]:
+        """Yield where it is and what it is."""
+        yield Facts((("folder", str(self.path)), ("digest", self.digest), ("bytes", self.size)))
+
+
+@verb(stage="build", audited=True)
+def package(
+    model: Live[Model],
+    *,
+    name: ModelName,
+    data: Live[Data] | None = None,
+    target: Live[Target] | None = None,
+    test_data: Live[Data] | None = None,
+    test_target: Live[Target] | None = None,
+    slices: list[str] | None = None,
+    threshold: float | None = None,
+    format: str = "auto",  # noqa: A002 - the word of the command
+    allow_pickle: bool = False,
+    code: list[str] | None = None,
+    preprocessor: Live[Model] | None = None,
+    to: FilePath | None = None,
+    run: str | None = None,
+) -> Packaged:
+    """Turn a fitted model into a folder that serves itself, tests itself and proves that it is unchanged.
+
+    Parameters
+    ----------
+    model : object
+        A fitted model with `predict`, or the URI of an MLflow model (``models:/…``, ``runs:/…``).
+    name : str
+        The model's name: letters a-z, digits, _ and -.
+    data : object, optional
+        Rows it was trained on; its schema is made of them. A frame, an array, a sparse matrix or texts.
+    target : object, optional
+        The answers to `data`, or the name of the column of `data` that holds them.
+    test_data : object, optional
+        Rows it has not seen: metrics are taken on them.
+    test_target : object, optional
+        The answers to `test_data`, or the name of its column; by default the column named by `target`.
+    slices : list of str, optional
+        Columns by whose values the metrics are shown as well.
+    threshold : float, optional
+        From which probability a binary classifier answers with its second class.
+    format : str
+        ``auto`` (ONNX where it answers the same, else the library's own), or the name of one.
+    allow_pickle : bool
+        Whether the package may hold a pickle, which runs code when it is loaded.
+    code : list of str, optional
+        Files and folders of your own to add; what the model refers to is found without.
+    preprocessor : object, optional
+        A fitted transformer that comes before the model.
+    to : str, optional
+        A folder to write the package to as well.
+    run : str, optional
+        The MLflow run that trained it.
+
+    Returns
+    -------
+    Packaged
+        Where it is, its version and why, its format and why, its metrics, sizes and times.
+
+    Raises
+    ------
+    ModelError
+        When the model is not fitted, or needs what cannot go into a package.
+    DataError
+        When the data is not what the model was fitted on.
+
+    Examples
+    --------
+    >>> mlops.package(pipe, name="churn", data=X_train, target=y_train)  # doctest: +SKIP
+    """
+    from mlops_jupyter.packaging.building import build
+    from mlops_jupyter.packaging.request import PackageRequest
+    from mlops_jupyter.store.database import open_store
+    from mlops_jupyter.store.workspace import open_workspace
+    from mlops_jupyter.verbs.provenance import git_state
+
+    request = PackageRequest(
+        model=model,
+        name=str(name),
+        data=data,
+        target=target,
+        test_data=test_data,
+        test_target=test_target,
+        slices=tuple(slices or ()),
+        threshold=threshold,
+        format=format,
+        allow_pickle=allow_pickle,
+        code=tuple(code or ()),
+        preprocessor=preprocessor,
+        to=Path(to).expanduser() if to else None,
+        run=run,
+        git=git_state(),
+        fingerprints=_fingerprints(train=data, test=test_data),
+    )
+    with progress(f"package {name}") as report:
+        workspace = open_workspace()
+        return _packaged(build(workspace, open_store(workspace), request, report))
+
+
+@verb(stage="build")
+def verify(package: FilePath) -> Verified:
+    """Check every file of a package against its manifest; nothing in it is loaded.
+
+    Parameters
+    ----------
+    package : str
+        A package's folder, or a model (``churn``, ``churn@champion``, ``churn/1.2.0``).
+
+    Returns
+    -------
+    Verified
+        What was checked.
+
+    Raises
+    ------
+    IntegrityError
+        Naming the file that is missing, changed, extra, a link or outside.
+    """
+    from mlops_jupyter.packaging.sealing import verified
+
+    folder, digest = _locate(str(package))
+    manifest = verified(folder, digest)
+    return Verified(
+        folder,
+        manifest.model,
+        manifest.version,
+        manifest.digest,
+        len(manifest.files),
+        sum(int(entry["size"]) for entry in manifest.files.values()),
+    )
+
+
+def _packaged(built: BuiltPackage) -> Packaged:
+    return Packaged(
+        path=built.path,
+        model=built.model,
+        version=built.version,
+        version_reason=built.version_reason,
+        digest=built.digest,
+        format=built.format,
+        why=built.why,
+        metrics=built.metrics,
+        sizes=built.sizes,
+        seconds=built.seconds,
+        notes=built.notes,
+        existed=built.existed,
+        exported=built.exported,
+    )
+
+
+def _fingerprints(**data: Any) -> dict[str, str]:
+    """Return the fingerprint of each data set that was given, in the form the model takes it."""
+    import numpy as np
+
+    from mlops_jupyter.schema.data import as_model_input
+    from mlops_jupyter.verbs.provenance import fingerprint
+
+    tables = {name: as_model_input(value) for name, value in data.items() if value is not None}
+    return {
+        name: fingerprint(np.array(table, dtype=object) if isinstance(table, list) else table)
+        for name, table in tables.items()
+    }
+
+
+def _locate(word: str) -> tuple[Path, str | None]:
+    """Return the folder a word names, and the digest the store knows it by."""
+    folder = Path(word).expanduser()
+    if folder.is_dir():
+        return folder, None
+    from mlops_jupyter.errors import NotFoundError
+    from mlops_jupyter.store.database import open_store
+    from mlops_jupyter.store.versions import find_version
+    from mlops_jupyter.store.workspace import open_workspace
+
+    model, spec = _split(word)
+    record = find_version(open_store(open_workspace()), model, spec)
+    if record.package_path is None or not record.package_path.is_dir():
+        raise NotFoundError(
+            f"the package of {record.name} is not on this machine", hint="deploying it fetches it"
+        )
+    return record.package_path, record.digest
+
+
+def _split(word: str) -> tuple[str, str | None]:
+    if "@" in word:
+        model, _, alias = word.partition("@")
+        return model, f"@{alias}"
+    model, _, version = word.partition("/")
+    return model, version or None
