@@ -54,28 +54,26 @@ def run(words: Sequence[Word], face: Face) -> Any:
         return table.command("overview").function()
     if words[0].text in HELP and words[0].option:
         return help_for_all()
-    sentence = parse(words)
+    sentence = parse(table.command(words[0].text), words[1:])
     if sentence.help:
         return help_for(sentence.command)
     return call(sentence, face)
 
 
-def parse(words: Sequence[Word]) -> Sentence:
-    """Take a line apart without resolving anything.
+def parse(command: Command, words: Sequence[Word]) -> Sentence:
+    """Take the words behind a verb apart without resolving anything.
 
     Examples
     --------
     >>> from mlops_jupyter.verbs.words import read_arguments
-    >>> sentence = parse(read_arguments(["audit", "--limit", "5"]))
-    >>> sentence.command.name, sentence.given["limit"][0].text
-    ('audit', '5')
+    >>> parse(table.command("audit"), read_arguments(["--limit", "5"])).given["limit"][0].text
+    '5'
     """
-    command = table.command(words[0].text)
     if any(word.option and word.text in HELP for word in words):
         return Sentence(command, {}, help=True)
     given: dict[str, list[Word]] = {}
     loose: list[Word] = []
-    rest = iter(words[1:])
+    rest = iter(words)
     for word in rest:
         if word.option and word.text == "--":
             loose += [Word(w.text, w.value, w.source) for w in rest]

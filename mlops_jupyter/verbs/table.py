@@ -180,7 +180,8 @@ def command(name: str) -> Command:
     if name not in MODULES:
         raise UsageError(f"there is no verb {name!r}", hint=did_you_mean(name, MODULES))
     load(name)
-    return _command(name, _entries[name])
+    entry = _entries[name]
+    return read_command(name, entry.stage, entry.function)
 
 
 def commands() -> tuple[Command, ...]:
@@ -194,14 +195,15 @@ def commands() -> tuple[Command, ...]:
     return tuple(found)
 
 
-def _command(name: str, entry: _Entry) -> Command:
-    doc = read_docstring(entry.function.__doc__)
-    hints = _hints(inspect.unwrap(entry.function))
+def read_command(name: str, stage: str, function: Callable[..., Any]) -> Command:
+    """Make the table's entry from a function's signature and docstring."""
+    doc = read_docstring(function.__doc__)
+    hints = _hints(inspect.unwrap(function))
     parameters = tuple(
         _parameter(p, hints.get(p.name, str), doc.parameters.get(p.name, ""))
-        for p in inspect.signature(entry.function).parameters.values()
+        for p in inspect.signature(function).parameters.values()
     )
-    return Command(name, entry.stage, entry.function, doc.summary, doc.description, parameters, doc.sections)
+    return Command(name, stage, function, doc.summary, doc.description, parameters, doc.sections)
 
 
 def _hints(function: Callable[..., Any]) -> dict[str, Any]:
