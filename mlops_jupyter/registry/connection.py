@@ -53,6 +53,11 @@ def tracking_uri(workspace: Workspace) -> str:
     return settings().tracking_uri or f"sqlite:///{workspace.root / 'mlflow.db'}"
 
 
+def registry_name(workspace: Workspace) -> str:
+    """Return the address without a password: what pins and the audit log call this registry."""
+    return masked_text(tracking_uri(workspace))
+
+
 def client(workspace: Workspace, report: Report = silent) -> Any:
     """Return an `MlflowClient` of this workspace's registry that is known to answer.
 

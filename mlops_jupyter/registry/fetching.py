@@ -16,7 +16,7 @@ from mlops_jupyter.store.pins import pin_digest
 from mlops_jupyter.store.versions import set_state
 from mlops_jupyter.store.workspace import explained
 
-from .connection import calls, client, silent, tracking_uri
+from .connection import calls, client, registry_name, silent, tracking_uri
 from .entries import entry_of
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def current_entry(mlflow: Any, record: VersionRecord) -> Entry:
 
 def held_to(workspace: Workspace, store: Store, record: VersionRecord, entry: Entry) -> None:
     """Hold the version to its pin, and to the record it was chosen by."""
-    registry = tracking_uri(workspace)
+    registry = registry_name(workspace)
     first = "pinned on first use"
     pin_digest(store, record.model, record.version, entry.digest, registry=registry, result=first)
     if (entry.version, entry.digest) != (record.version, record.digest):
@@ -188,7 +188,7 @@ def keep(workspace: Workspace, package: Path, manifest: Manifest) -> Path:
 def new_part(workspace: Workspace) -> Path:
     """Make a folder beside the packages, where nothing is looked for."""
     with explained(workspace.root):
-        part = workspace.packages / f".part-{uuid.uuid4().hex}"
+        part = workspace.packages / f".building-{uuid.uuid4().hex}"
         part.mkdir(parents=True)
         return part
 
@@ -200,7 +200,7 @@ def move_in(workspace: Workspace, place: Path, manifest: Manifest) -> Path:
     target = home / f"{manifest.model}_v{manifest.version}_{stamp}"
     home.mkdir(parents=True, exist_ok=True)
     if target.exists():
-        damaged = place.parent / f".part-{uuid.uuid4().hex}"
+        damaged = place.parent / f".building-{uuid.uuid4().hex}"
         target.rename(damaged)
         shutil.rmtree(damaged, ignore_errors=True)
     sync(place)

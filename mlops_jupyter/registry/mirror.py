@@ -17,7 +17,7 @@ from mlops_jupyter.store.listing import take_listing
 from mlops_jupyter.store.workspace import Workspace, explained
 
 from .aliases import flush_aliases
-from .connection import calls, client, silent, tracking_uri
+from .connection import calls, client, silent, sqlite_file, tracking_uri
 from .entries import entries, pages
 
 if TYPE_CHECKING:
@@ -67,7 +67,9 @@ def aliases_of(mlflow: Any, models: set[str]) -> dict[tuple[str, str], int]:
 def refresh_in_background(workspace: Workspace) -> bool:
     """Refresh from a process of its own, at most once a minute; return whether one was started."""
     stamp = workspace.root / "mirror.stamp"
-    if age(stamp) < EVERY_SECONDS or not workspace.database.exists():
+    file = sqlite_file(tracking_uri(workspace))
+    nothing_yet = not workspace.database.exists() or (file is not None and not file.exists())
+    if nothing_yet or age(stamp) < EVERY_SECONDS:
         return False
     with explained(workspace.root):
         stamp.touch()

@@ -19,7 +19,7 @@ from mlops_jupyter.store.locks import hold
 from mlops_jupyter.store.pins import pin_digest
 from mlops_jupyter.store.versions import check_model, ensure_version, find_version, set_state
 
-from .connection import calls, client, is_server, silent, tracking_uri
+from .connection import calls, client, is_server, registry_name, silent, tracking_uri
 from .entries import COMPLETE, DIGEST, MANIFEST, STATE, entries, entry_of, tags_of
 from .fetching import download, keep, local_path
 from .mirror import refresh
@@ -243,7 +243,7 @@ def completed(mlflow: Any, entry: Entry) -> Entry:
 
 def settle(workspace: Workspace, store: Store, entry: Entry) -> VersionRecord:
     """Write down in the store what is true in MLflow now."""
-    registry = tracking_uri(workspace)
+    registry = registry_name(workspace)
     pin_digest(store, entry.model, entry.version, entry.digest, registry=registry, result="registered")
     note_entry(store, entry)
     return find_version(store, entry.model, entry.version)

@@ -10,7 +10,7 @@ from mlops_jupyter.store.locks import hold
 from mlops_jupyter.store.removal import forget_version
 from mlops_jupyter.store.versions import find_version, list_models, list_versions
 
-from .connection import calls, client, tracking_uri
+from .connection import calls, client, registry_name
 from .entries import entries
 from .fetching import local_path
 
@@ -86,7 +86,7 @@ def remove(
                 remove_from_mlflow(workspace, mlflow, model, {each.digest for each in versions}, whole=whole)
         for each in versions:
             remove_packages(workspace, each)
-            forget_version(store, tracking_uri(workspace), each)
+            forget_version(store, registry_name(workspace), each)
     return list(versions)
 
 

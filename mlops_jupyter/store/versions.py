@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .database import Store
 
 State: TypeAlias = Literal["reserved", "packaged", "registering", "incomplete", "registered"]
+EARLY = frozenset({"reserved", "packaged"})
 SEMANTIC = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 MODEL = re.compile(r"\w[\w.-]{0,99}", re.ASCII)
 ALIAS = re.compile(r"[A-Za-z0-9_-]{1,255}")
@@ -224,7 +225,7 @@ def set_state(store: Store, model: str, version: str, state: State, **facts: Any
     model, version : str
         Which version.
     state : str
-        The new state.
+        The new state. What is registered, or is being registered, stays so when it is packaged again.
     **facts
         `package_path`, `manifest_digest`, `registry_version`, `run_id` or `tags`.
     """
@@ -233,10 +234,11 @@ def set_state(store: Store, model: str, version: str, state: State, **facts: Any
     if facts.get("package_path") is not None:
         facts["package_path"] = str(facts["package_path"])
     with changing(store) as connection:
+        before = one(select(connection, model), model, version).state
+        kept = before if state in EARLY and before not in EARLY else state
         which = (version_rows.c.model == model) & (version_rows.c.version == version)
-        connection.execute(
-            version_rows.update().where(which).values(state=state, changed=time.time_ns(), **facts)
-        )
+        change = version_rows.update().where(which)
+        connection.execute(change.values(state=kept, changed=time.time_ns(), **facts))
         return one(select(connection, model), model, version)
 
 
