@@ -54,6 +54,7 @@ FUNCTIONS = (
         "scipy._lib.array_api_compat.numpy._aliases.asarray",
         "sklearn.cluster._kmeans._kmeans_single_lloyd",
         "sklearn.cluster._kmeans._kmeans_single_elkan",
+        "sklearn.utils.validation.check_array",  # inside HistGradientBoosting with categories
     }
     | _in("sklearn.feature_selection._mutual_info", "mutual_info_classif mutual_info_regression")
     | _in(

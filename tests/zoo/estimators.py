@@ -18,10 +18,12 @@ from sklearn import (
     preprocessing,
     tree,
 )
-from sklearn.base import is_classifier, is_clusterer, is_outlier_detector, is_regressor
+from sklearn.base import is_classifier
 from sklearn.utils import all_estimators
 
-from .excluded import EXCLUDED
+from mlops_jupyter.schema.inputs import infer_input
+from mlops_jupyter.schema.outputs import infer_output
+from tests.zoo.excluded import EXCLUDED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -239,49 +241,8 @@ def case(name: str) -> Case:
 
 
 def schema_of(name: str, model: Any, sample: Any) -> dict[str, Any]:
-    """Return the schema of a zoo model; the tests of `schema/` see that it is inferred so."""
-    texts = name in TEXTS
-    columns = ["text"] if texts else list(COLUMNS[: sample.shape[1]])
-    labels = np.asarray(model.predict(sample))
-    classes = getattr(model, "classes_", None) if is_classifier(model) else None
-    several = labels.ndim > 1 and labels.shape[1] > 1
-    per_output = (
-        list(classes) if several and classes is not None else [classes] * (labels.shape[1] if several else 1)
-    )
-    return {
-        "schema_version": 1,
-        "input": {
-            "kind": "text" if texts else "matrix",
-            "columns": [_column(c, texts, name in MISSING) for c in columns],
-        },
-        "output": {
-            "task": _task(model),
-            "outputs": [_output(f"y{i}", labels.dtype.kind, c) for i, c in enumerate(per_output)],
-            "probabilities": hasattr(model, "predict_proba") and classes is not None,
-        },
-    }
-
-
-def _column(name: str, text: bool, nullable: bool) -> dict[str, Any]:
-    kind = {"type": "string", "dtype": "str"} if text else {"type": "double", "dtype": "float64"}
-    rest = {"nullable": nullable, "minimum": None, "maximum": None, "categories": None}
-    return {"name": name, **kind, **rest, "example": "late" if text else 1.0}
-
-
-def _output(name: str, kind: str, classes: Any) -> dict[str, Any]:
-    types = {"f": "double", "i": "long", "b": "boolean"}
-    return {
-        "name": name,
-        "type": types.get(kind, "string"),
-        "classes": None if classes is None else np.asarray(classes).tolist(),
-    }
-
-
-def _task(model: Any) -> str:
-    kinds = {
-        "classification": is_classifier,
-        "regression": is_regressor,
-        "clustering": is_clusterer,
-        "outliers": is_outlier_detector,
-    }
-    return next((task for task, belongs in kinds.items() if belongs(model)), "prediction")
+    """Return the schema that the package of a zoo model carries."""
+    schema = {"schema_version": 1, "input": infer_input(sample), "output": infer_output(model, sample)}
+    for column in schema["input"]["columns"]:
+        column["nullable"] = name in MISSING
+    return schema

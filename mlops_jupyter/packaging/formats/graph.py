@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlops_jupyter.serving.runtimes import GraphRuntime
+from mlops_jupyter.serving.runtimes.graph import MATRIX
+from mlops_jupyter.serving.runtimes.native import parts
 
 from .parity import compare
 
@@ -54,7 +56,7 @@ def convert(model: Any, schema: dict[str, Any]) -> bytes:
         document = skl2onnx.convert_sklearn(
             model,
             name="model",  # else a random one
-            initial_types=_inputs(schema),
+            initial_types=_inputs(model, schema),
             target_opset=OPSET,
             options={"zipmap": False} if _is_classifier(model) else None,
         )
@@ -77,14 +79,23 @@ def _is_classifier(model: Any) -> bool:
     return bool(is_classifier(model))
 
 
-def _inputs(schema: dict[str, Any]) -> list[tuple[str, Any]]:
+def _inputs(model: Any, schema: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Declare one matrix, or one input per column where columns are told apart."""
     from skl2onnx.common.data_types import DoubleTensorType, StringTensorType
 
-    columns, kind = schema["input"]["columns"], schema["input"]["kind"]
-    if kind in ("matrix", "sparse"):
-        return [("features", DoubleTensorType([None, len(columns)]))]
+    columns = schema["input"]["columns"]
+    if schema["input"]["kind"] in ("matrix", "sparse") or _only_numbers(model, columns):
+        return [(MATRIX, DoubleTensorType([None, len(columns)]))]
     types: dict[str, Callable[[list[Any]], Any]] = {"string": StringTensorType}
     return [(c["name"], types.get(c["type"], DoubleTensorType)([None, 1])) for c in columns]
+
+
+def _only_numbers(model: Any, columns: list[dict[str, Any]]) -> bool:
+    from sklearn.compose import ColumnTransformer
+
+    if any(column["type"] not in NUMERIC for column in columns):
+        return False
+    return not any(isinstance(part, ColumnTransformer) for part in parts(model))
 
 
 def reason(model: Any, problem: Exception) -> str:

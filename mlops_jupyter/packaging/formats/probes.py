@@ -169,6 +169,8 @@ def _on_splits(
     if not splits or not numeric:
         return []
     seen = sample if before is None or not len(before) else before.transform(sample)
+    if getattr(last, "_preprocessor", None) is not None:  # HistGradientBoosting moves categories to the front
+        seen = last._preprocessor.transform(seen)
     table = np.asarray(seen.toarray() if hasattr(seen, "toarray") else seen)
     most = max(1, MOST_ROWS // (7 * len(splits)))
     placed = []

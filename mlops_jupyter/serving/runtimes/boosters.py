@@ -8,7 +8,7 @@ import numpy as np
 
 from ..batch import as_model_input
 from .native import NativeRuntime
-from .prediction import Prediction, split_outputs
+from .prediction import Prediction, gives_probabilities, split_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +45,7 @@ class BoosterRuntime:
     def predict_input(self, model_input: Any) -> Prediction:
         """Answer what the model itself takes."""
         values = np.asarray(self._answer(model_input))
-        if self._classes is None or not self._schema["output"]["probabilities"]:
+        if not gives_probabilities(self._schema):
             return Prediction(split_outputs(values))
         probabilities = _by_class(values)
         return Prediction([_named(self._classes)[probabilities.argmax(axis=1)]], [probabilities])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .prediction import Prediction, as_declared, split_outputs
+from .prediction import Prediction, as_declared, gives_probabilities, split_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 MISSING_TEXT = (
     "\U0010ffff"  # ONNX strings have no missing value; this is no character, so no text of a request
 )
+MATRIX = "features"  # the one input of a graph that takes all columns as one matrix of doubles
 _NUMPY = {"tensor(double)": np.float64, "tensor(float)": np.float32, "tensor(int64)": np.int64}
 
 
@@ -40,20 +41,20 @@ class GraphRuntime:
         # the server's workers are the parallelism; a thread pool per model would only contend with them
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # what fails is raised as well
         self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         self._inputs = [(i.name, i.type) for i in self._session.get_inputs()]
-        self._kind = schema["input"]["kind"]
+        self._matrix = self._inputs == [(MATRIX, "tensor(double)")]
         self._names = [column["name"] for column in schema["input"]["columns"]]
         self._outputs = schema["output"]["outputs"]
         self._wanted = [o.name for o in self._session.get_outputs()][
-            : 2 if schema["output"]["probabilities"] else 1
+            : 2 if gives_probabilities(schema) else 1
         ]
 
     def predict(self, batch: Batch) -> Prediction:
         """Answer a validated batch."""
-        if batch.block is not None and self._kind in ("matrix", "sparse"):
-            return self._run({self._inputs[0][0]: batch.block})
+        if batch.block is not None and self._matrix:
+            return self._run({MATRIX: batch.block})
         return self.predict_columns(batch.columns)
 
     def predict_input(self, model_input: Any) -> Prediction:
@@ -65,9 +66,8 @@ class GraphRuntime:
         return self._run(self._feeds(columns))
 
     def _feeds(self, columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        if self._kind in ("matrix", "sparse"):
-            name, kind = self._inputs[0]
-            return {name: np.column_stack([columns[c] for c in self._names]).astype(_NUMPY[kind], copy=False)}
+        if self._matrix:
+            return {MATRIX: np.column_stack([columns[c].astype(np.float64, copy=False) for c in self._names])}
         return {
             name: _as_tensor(columns[column], kind)
             for (name, kind), column in zip(self._inputs, self._names, strict=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..batch import as_model_input
 from ..trust import load_skops
-from .prediction import Prediction, split_outputs, split_probabilities
+from .prediction import Prediction, gives_probabilities, split_outputs, split_probabilities
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +29,7 @@ class NativeRuntime:
     def __init__(self, model: Any, schema: dict[str, Any]) -> None:
         self.model = model
         self.schema = schema
-        self._probabilities = bool(schema["output"]["probabilities"])
+        self._probabilities = gives_probabilities(schema)
 
     def predict(self, batch: Batch) -> Prediction:
         """Answer a validated batch."""

@@ -43,6 +43,18 @@ class Runtime(Protocol):
         ...
 
 
+def gives_probabilities(schema: dict[str, Any]) -> bool:
+    """Tell whether answers have probabilities by class: a mixture has some too, but its components have no names.
+
+    Examples
+    --------
+    >>> gives_probabilities({"output": {"probabilities": True, "outputs": [{"classes": None}]}})
+    False
+    """
+    output = schema["output"]
+    return bool(output["probabilities"]) and output["outputs"][0]["classes"] is not None
+
+
 def split_outputs(values: Any) -> list[NDArray[Any]]:
     """Return one array of shape (rows,) per output, from what `predict` of any library returns.
 
@@ -51,7 +63,7 @@ def split_outputs(values: Any) -> list[NDArray[Any]]:
     >>> [a.tolist() for a in split_outputs([[1, 2], [3, 4]])]
     [[1, 3], [2, 4]]
     """
-    array = np.asarray(values)
+    array = np.asarray(values.toarray() if hasattr(values, "toarray") else values)
     if array.ndim <= 1:
         return [array]
     table = array.reshape(len(array), -1)
