@@ -35,9 +35,8 @@ def proxy_url_of(port: int) -> str | None:
 
 def _our_server() -> str | None:
     """Return the address of the Jupyter server that started this kernel, else of the only one there is."""
-    servers = {server.get("pid"): server.get("url") for server in _running_servers()}
-    parent = os.environ.get("JPY_PARENT_PID", "")
-    found = servers.get(int(parent)) if parent.isdigit() else None
+    servers = {str(server.get("pid")): server.get("url") for server in _running_servers()}
+    found = servers.get(os.environ.get("JPY_PARENT_PID", ""))
     if found is None and len(servers) == 1:
         (found,) = servers.values()
     return found

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 ROWS_AT_ONCE = 5000
 _ANSWERS_WITHIN = 120.0
 _SHOWN_PROBLEMS = 3
+_COLUMNS = {"predictions": "prediction", "probabilities": "probability", "confidence": "confidence"}
 
 
 @dataclass(frozen=True)
@@ -160,12 +161,8 @@ def _together(answers: list[dict[str, Any]], index: Any, schema: Mapping[str, An
 
     outputs = [output["name"] for output in schema["output"]["outputs"]]
     names = outputs if len(outputs) > 1 else None
-    columns = {}
-    for key, word in (
-        ("predictions", "prediction"),
-        ("probabilities", "probability"),
-        ("confidence", "confidence"),
-    ):
+    columns: dict[str, list[Any]] = {}
+    for key, word in _COLUMNS.items():
         if answers[0].get(key) is not None:
             columns.update(_unfolded(word, [value for answer in answers for value in answer[key]], names))
     return Called(
@@ -177,7 +174,7 @@ def _together(answers: list[dict[str, Any]], index: Any, schema: Mapping[str, An
 
 
 def _unfolded(word: str, values: list[Any], names: list[str] | None) -> dict[str, list[Any]]:
-    """Return one column for values, one a label for mappings, and those of each output when there are several."""
+    """Return one column for values, one a label for mappings; of several outputs, those of each."""
     if names:
         return {
             column: found

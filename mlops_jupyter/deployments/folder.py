@@ -1,7 +1,7 @@
 """The folder of a deployment: what is asked of it, what serves, and the lock under which that changes.
 
-Everything a rollback needs is here in files that exist already, so it works with the store locked and the disk
-full.
+Everything a rollback needs is here in files that exist already, so it works with the store locked and the
+disk full.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Bringing a version live: a generation beside the old one, and the moment it takes over.
 
-Every effect is journalled before it happens. Until the takeover the old generation serves and nothing of it was
-touched; the takeover is one small file, written under a lock, and only if nobody has changed what is stable since
-this began.
+Every effect is journalled before it happens. Until the takeover the old generation serves and nothing of it
+was touched; the takeover is one small file, written under a lock, and only if nobody has changed what is
+stable since this began.
 """
 
 from __future__ import annotations
@@ -255,7 +255,7 @@ def _residents(attempt: _Attempt) -> tuple[list[Path], list[str]]:
 
 
 def _activate(attempt: _Attempt, serving: Serving) -> DeploymentRecord:
-    """Make the generation the one that serves, unless somebody has changed what is stable since the beginning."""
+    """Make the generation the one that serves, unless somebody has changed what is stable."""
     folder, number = attempt.folder, serving.spec.generation
     with activation(folder):
         now = read_serving(folder)
@@ -273,7 +273,7 @@ def _activate(attempt: _Attempt, serving: Serving) -> DeploymentRecord:
 
 
 def _withdraw(attempt: _Attempt, number: int) -> None:
-    """Stop wanting a generation that did not make it; what served is not touched, what was stopped stays so."""
+    """Stop wanting a generation that did not make it; what served serves on, what was stopped stays so."""
     wanted = read_wanted(attempt.folder)
     if wanted is None or wanted.prepare != number:
         return

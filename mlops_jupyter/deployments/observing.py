@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from mlops_jupyter.errors import UnavailableError
@@ -17,6 +16,8 @@ from .requests import Endpoint
 from .supervision import living_workers, running_supervisor
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import psutil
 
 Condition = Literal["serving", "starting", "silent", "unsupervised", "dead", "stopped"]
@@ -42,8 +43,8 @@ class Observed:
     name, model : str
         The endpoint and its model.
     condition : str
-        ``serving``; ``starting``; ``silent`` (processes live, none answers); ``unsupervised`` (it serves, but would
-        not be started again if it fell); ``dead`` (it should run and does not); ``stopped``.
+        ``serving``; ``starting``; ``silent`` (processes live, none answers); ``unsupervised`` (it serves,
+        but would not be started again if it fell); ``dead`` (it should run and does not); ``stopped``.
     url, proxy_url : str or None
         Where it is reached.
     version, generation : str, int or None

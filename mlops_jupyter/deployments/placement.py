@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlops_jupyter.serving.spec import VariantSpec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mlops_jupyter.serving.router import Mode
 
 Modules = dict[str, tuple[tuple[str, str], ...]]
 
@@ -33,10 +38,9 @@ def place(packages: list[Path], pythons: list[str]) -> tuple[VariantSpec, ...]:
         local = python == pythons[0] and not _clash(together, modules)
         if local:
             together |= modules
-        mode = "local" if local else "remote"
-        variants.append(
-            VariantSpec(slot, manifest["version"], manifest["digest"], str(package), mode, python)  # type: ignore[arg-type]
-        )
+        mode: Mode = "local" if local else "remote"
+        version, digest = manifest["version"], manifest["digest"]
+        variants.append(VariantSpec(slot, version, digest, str(package), mode, python))
     return tuple(variants)
 
 
@@ -57,7 +61,7 @@ def modules_of(files: dict[str, dict[str, str]]) -> Modules:
 
 
 def _clash(together: Modules, modules: Modules) -> bool:
-    """Whether one process cannot serve both: a module of two files or more is found by its folder, not its bytes."""
+    """Whether one process cannot serve both; a module that is a folder is known by its path."""
     return any(
         name in together and (together[name] != own or len(own) > 1 or own[0][0].count("/") > 1)
         for name, own in modules.items()

@@ -34,7 +34,7 @@ def last_lines(files: list[Path], count: int) -> list[str]:
 
 
 def example_call(url: str, package: Path) -> str:
-    """Return a command that calls the endpoint with the package's own example; empty when that is very long."""
+    """Return a command that calls the endpoint with the package's example; empty when very long."""
     schema = json.loads((package / "model" / "feature_schema.json").read_bytes())
     body = json.dumps({"features": example_record(schema)})
     text = f"curl {url}/predict -H 'content-type: application/json' -d {shlex.quote(body)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
-from typing import Any
+from typing import Any, Self
 
 from mlops_jupyter.errors import UnavailableError
 
@@ -26,7 +26,7 @@ class Endpoint:
         self._connection = http.client.HTTPConnection(host, port, timeout=timeout)
         self._where = f"{host}:{port}"
 
-    def __enter__(self) -> Endpoint:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

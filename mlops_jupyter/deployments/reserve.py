@@ -1,7 +1,7 @@
 """Room kept for the record of a rollback: it must be possible on a full disk, and must not go unrecorded.
 
-The file has its full size from the first deploy. What is written there goes into the journal and the audit chain
-when the store can next be written.
+The file has its full size from the first deploy. What is written there goes into the journal and the audit
+chain when the store can next be written.
 """
 
 from __future__ import annotations

@@ -1,19 +1,22 @@
 """Going back to a version that is loaded: one write of the weights, then proof by an answer.
 
-Nothing here needs MLflow, and nothing needs the store: when that cannot be written the swap still happens, and its
-record is kept in the room reserved for it.
+Nothing here needs MLflow, and nothing needs the store: when that cannot be written the swap still happens,
+and its record is kept in the room reserved for it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import subprocess
 import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
 
 from mlops_jupyter.errors import ConflictError, MlopsError, RefusedError, UnavailableError
 from mlops_jupyter.serving.examples import example_record
@@ -30,7 +33,7 @@ from mlops_jupyter.store.deployments import (
 )
 from mlops_jupyter.store.faults import kill_point
 
-from .folder import Serving, activation, read_serving
+from .folder import activation, read_serving
 from .requests import PROBE, Endpoint
 from .reserve import keep_record
 
@@ -41,8 +44,11 @@ if TYPE_CHECKING:
     from mlops_jupyter.store.database import Store
     from mlops_jupyter.store.workspace import Workspace
 
+    from .folder import Serving
+
 CHAMPION = "champion"
 _ANSWERS_WITHIN = 10.0
+_BUSY_MILLISECONDS = 250
 _flushing: list[subprocess.Popen[bytes]] = []
 
 
@@ -146,6 +152,7 @@ class _Journal:
     def begin(cls, open_store: Callable[[], Store], folder: Path, event: DeploymentEvent) -> _Journal:
         try:
             store = open_store()
+            sa.event.listen(store.engine, "connect", _wait_briefly)
             with store.begin() as connection:
                 entry = audit.append(connection, "rollback", _arguments(event), outcome="begun")
                 return cls(store, folder, insert_event(connection, event), entry)
@@ -166,9 +173,14 @@ class _Journal:
             close_event(connection, done, done.outcome, seconds=done.seconds, error=done.error)
             note_swap(connection, done.deployment, str(done.version), done.previous)
             result = done.error or f"{done.deployment} answers with {done.version}"
-            audit.append(
-                connection, "rollback", {}, outcome=done.outcome, result=result, begun=self._entry.number  # type: ignore[arg-type]
-            )  # fmt: skip
+            outcome: audit.Outcome = "failed" if done.error else "done"
+            begun = self._entry.number
+            audit.append(connection, "rollback", {}, outcome=outcome, result=result, begun=begun)
+
+
+def _wait_briefly(connection: Any, _record: object) -> None:
+    """Give a store that another process holds a moment, not the usual ten seconds."""
+    connection.execute(f"PRAGMA busy_timeout={_BUSY_MILLISECONDS}")
 
 
 def _arguments(event: DeploymentEvent) -> dict[str, Any]:
@@ -196,7 +208,8 @@ def _first_answer(folder: Path, target: VariantSpec) -> dict[str, Any]:
 def champion_follows(workspace: Workspace, store: Store, name: str, model: str, version: str) -> bool:
     """Queue the alias of what is stable now, and deliver it from a process of its own: MLflow takes seconds.
 
-    Only the deployment that bears the model's name moves it: ``churn-staging`` says nothing about the champion.
+    Only the deployment that bears the model's name moves it: ``churn-staging`` says nothing about the
+    champion.
     """
     if name != model:
         return False
@@ -206,10 +219,13 @@ def champion_follows(workspace: Workspace, store: Store, name: str, model: str, 
     queue_alias(store, model, CHAMPION, version)
     room = Path(__file__).parents[2]
     _flushing[:] = [each for each in _flushing if each.poll() is None]
+    command = [sys.executable, "-P", "-c", CHILD, str(room), str(workspace.root)]
+    nice = shutil.which("nice")  # what serves and who waits go first
+    quiet = subprocess.DEVNULL
     _flushing.append(
         subprocess.Popen(
-            [sys.executable, "-P", "-c", CHILD, str(room), str(workspace.root)],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+            [nice, "-n", "10", *command] if nice else command,
+            stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True,
         )
     )  # fmt: skip
     return True

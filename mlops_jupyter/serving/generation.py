@@ -9,7 +9,6 @@ import signal
 import subprocess
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import psutil
@@ -19,6 +18,7 @@ from .spec import STATE, GenerationSpec, read_spec
 
 if TYPE_CHECKING:
     import socket
+    from pathlib import Path
 
 Phase = Literal["starting", "ready", "serving", "draining", "failed", "ended"]
 
@@ -127,7 +127,7 @@ class WorkerProcess:
 
 
 class Generation:
-    """A set of workers that stand and fall together: fronts on the socket, and one process per remote variant."""
+    """Workers that stand and fall together: fronts on the socket, and one process per remote variant."""
 
     def __init__(self, folder: Path, surroundings: Surroundings) -> None:
         self.folder, self._around = folder, surroundings

@@ -1,4 +1,4 @@
-"""Which process is ours: known by its id and a token on its command line, so that a reused id is never touched."""
+"""Which process is ours: known by its id and a token it bears, so that a reused id is never touched."""
 
 from __future__ import annotations
 

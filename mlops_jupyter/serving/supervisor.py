@@ -1,8 +1,8 @@
 """One small process per deployment: it owns the listening socket and keeps one generation serving.
 
-It reads what is wanted from a file and what is so from its children, and takes one step towards the first at a
-time. It never loads a model and never answers a request, so it has little to fall over; should it be killed all
-the same, its workers go on serving, and the next supervisor takes the socket over from them.
+It reads what is wanted from a file and what is so from its children, and takes one step towards the first
+at a time. It never loads a model and never answers a request, so it has little to fall over; should it be
+killed all the same, its workers go on serving, and the next supervisor takes the socket over from them.
 
 The socket is bound once. A generation only accepts from it, so a connection that waits in its queue while
 generations change is answered by whichever accepts next.
@@ -136,13 +136,13 @@ class Supervisor:
                 self._wanted_as_of, self._wanted = as_of, read_wanted(self._folder) or self._wanted
 
     def _forget_abandoned(self) -> None:
-        """A generation whose verb was killed while it waited would be held in memory for nobody."""
+        """Drop a generation whose verb was killed while it waited: it would be held in memory for nobody."""
         wanted = self._wanted
         if wanted and wanted.prepared_by and not psutil.pid_exists(wanted.prepared_by):
             self._wanted = replace(wanted, prepare=None, prepared_by=None)
 
     def _bind(self, *, take_over: bool = False) -> bool:
-        """Bind and listen; true when that is done. Orphans give the socket up once a generation can take it."""
+        """Bind and listen; true when that is done. Orphans give it up when a generation can take it."""
         if self._bound or self._wanted is None:
             return self._bound
         deadline = time.monotonic() + TAKE_OVER
@@ -165,13 +165,13 @@ class Supervisor:
         return True
 
     def _signal_orphans(self) -> None:
-        """Workers of a supervisor that was killed close the socket at once and finish what they have in hand."""
+        """Tell the workers of a supervisor that was killed to close the socket and finish."""
         for process in self._orphans:
             with contextlib.suppress(psutil.Error):
                 process.terminate()
 
     def _remove_old_sockets(self) -> None:
-        """The folder of a supervisor that was killed, once nobody listens there."""
+        """Remove the folder of a supervisor that was killed, once nobody listens there."""
         before = read_document(self._folder / SUPERVISOR)
         if before and before.get("sockets") and not self._orphans:
             shutil.rmtree(before["sockets"], ignore_errors=True)
@@ -225,7 +225,7 @@ def _log(text: str) -> None:
 
 
 def _alone(deployment: Path) -> TextIOWrapper:
-    """Return the open lock of the one supervisor a deployment may have; the kernel releases it at any death."""
+    """Return the lock of the one supervisor a deployment may have; the kernel releases it at any death."""
     lock = (deployment / "supervisor.lock").open("w")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

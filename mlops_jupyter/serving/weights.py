@@ -1,8 +1,8 @@
-"""Who gets how much of the traffic: one small file per generation, the only thing that changes in a live worker.
+"""Who gets how much of the traffic: one small file, the only thing that changes in a live worker.
 
-The file has its full size from the start and is replaced by a single `os.pwrite`, so a change needs no space on
-the disk, is seen at once by every process that mapped it, and outlives whoever wrote it. A sequence number tells
-one table from the next; a checksum tells a whole table from a torn one.
+The file has its full size from the start and is replaced by a single `os.pwrite`, so a change needs no
+space on the disk, is seen at once by every process that mapped it, and outlives whoever wrote it. A
+sequence number tells one table from the next; a checksum tells a whole table from a torn one.
 """
 
 from __future__ import annotations

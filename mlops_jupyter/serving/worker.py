@@ -1,8 +1,8 @@
 """One process of a generation: verify, load, warm, say so, and serve when told to.
 
-Its supervisor speaks through a pipe in one word a line (``activate``, ``drain``) and hears through another in JSON
-(``ready``, ``serving``, ``error``). When the pipe ends the supervisor is gone: a worker that serves goes on, one
-that was never let accept ends.
+Its supervisor speaks through a pipe in one word a line (``activate``, ``drain``) and hears through another
+in JSON (``ready``, ``serving``, ``error``). When the pipe ends the supervisor is gone: a worker that serves
+goes on, one that was never let accept ends.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Deployments: what should run, and the journal of every change to it.
 
-The record says what is intended; whether it runs is never read from here but probed. Each change is journalled
-before its first effect and closed after its last, so that what a crash interrupted can be told. A record has a
-revision: whoever changes what is stable does so only from the revision it had read.
+The record says what is intended; whether it runs is never read from here but probed. Each change is
+journalled before its first effect and closed after its last, so that what a crash interrupted can be told.
+A record has a revision: whoever changes what is stable does so only from the revision it had read.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class DeploymentRecord:
 
 @dataclass(frozen=True)
 class DeploymentEvent:
-    """One line of a deployment's journal; `outcome` is ``intended`` until it is ``done``, ``failed`` or ``refused``."""
+    """One line of a deployment's journal; ``intended`` until it is ``done``, ``failed`` or ``refused``."""
 
     deployment: str
     verb: str

@@ -230,9 +230,6 @@ class Predictions(Result):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         return self.frame.__array__(dtype)
 
-    def __dataframe__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.frame.__dataframe__(*args, **kwargs)
-
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or name == "frame":
             raise AttributeError(name)

@@ -44,8 +44,9 @@ def deploy(
 ) -> Deployed:
     """Bring a registered version live as an HTTP endpoint on this machine.
 
-    The new version is verified, loaded and warmed beside the one that serves, and takes over when it is ready;
-    no request fails. The old one stays loaded, so that `rollback` is one write. The endpoint outlives the notebook.
+    The new version is verified, loaded and warmed beside the one that serves, and takes over when it is
+    ready; no request fails. The old one stays loaded, so that `rollback` is one write. The endpoint
+    outlives the notebook.
 
     Parameters
     ----------
@@ -240,15 +241,16 @@ def rollback(
 ) -> RolledBack:
     """Go back to the version that was live before, or to any other.
 
-    A version that is still loaded answers within milliseconds, and no request fails. Works with MLflow down, the
-    store locked and the disk full.
+    A version that is still loaded answers within milliseconds, and no request fails. Works with MLflow
+    down, the store locked and the disk full.
 
     Parameters
     ----------
     deployment : DeploymentName
         The endpoint.
     to : VersionName, optional
-        The version to go to; the one that was stable before when left out. One that is not loaded is loaded first.
+        The version to go to; the one that was stable before when left out. One that is not loaded is loaded
+        first.
     reason : str, optional
         Why, for the history.
 
