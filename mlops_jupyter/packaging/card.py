@@ -155,7 +155,7 @@ def _cell(value: Any) -> str:
 
 def _seen(column: dict[str, Any]) -> str:
     if column["categories"]:
-        return _cell(_some(column["categories"]))
+        return _some([_cell(category) for category in column["categories"]])
     if column["minimum"] is not None:
         return f"{_number(column['minimum'])} to {_number(column['maximum'])}"
     return ""

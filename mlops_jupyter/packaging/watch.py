@@ -19,12 +19,15 @@ from typing import Any
 
 # Loaded by uvicorn when they are there, so never seen by importing.
 _SERVER = ("uvicorn", "uvloop", "httptools")
+# Taken when it is there, and done without when not: skops imports tools of testing of scikit-learn.
+_ABSENT = ("pytest",)
 
 
 def main() -> None:
     """Load the package named on the command line, let it answer one request, say what was imported."""
     package, body = Path(sys.argv[1]), Path(sys.argv[2]).read_bytes()
     sys.dont_write_bytecode = True
+    sys.modules.update(dict.fromkeys(_ABSENT))  # type: ignore[arg-type]  # None: cannot be imported
     sys.path.insert(0, str(package))
     app = importlib.import_module("src.inference").app
     _import_server()
@@ -79,9 +82,9 @@ def _scope(length: int) -> dict[str, Any]:
 
 def _distributions() -> dict[str, str]:
     """Return the installed distributions whose modules are loaded, with their versions."""
-    found = {}
+    found: dict[str, str] = {}
     by_top = importlib.metadata.packages_distributions()
-    for top in {name.partition(".")[0] for name in sys.modules}:
+    for top in {name.partition(".")[0] for name, module in sys.modules.items() if module}:
         names = by_top.get(top, ())
         for name in names if len(names) < 2 else _owners(top, names):
             found[name] = importlib.metadata.version(name)

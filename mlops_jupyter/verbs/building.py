@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from mlops_jupyter.packaging.request import BuiltPackage
+    from mlops_jupyter.verbs.types import Data, FilePath, Live, Model, ModelName, Target
 
 
 @dataclass(frozen=True)
