@@ -19,9 +19,13 @@ _HERE = Path(__file__).resolve().parent
 def __getattr__(name: str) -> Any:
     if name != "app":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    door = sys.modules[__name__]
     if SERVER not in sys.modules:
         _import_under_own_name()
-    return importlib.import_module(f"{SERVER}.inference").open_app(_HERE.parent)
+    app = importlib.import_module(f"{SERVER}.inference").open_app(_HERE.parent)
+    # uvicorn imports it a second time: by then that name may lead to a module of the user's
+    vars(sys.modules.setdefault(__name__, door))["app"] = app
+    return app
 
 
 def _import_under_own_name() -> None:
