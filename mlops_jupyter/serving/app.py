@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 
 from .docs import add_docs
 from .json_schema import schema_document
@@ -15,6 +16,8 @@ from .predict_route import PATH, PredictRoute, request_id
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
+
+    from fastapi import Request
 
     from .router import Router
 
@@ -36,6 +39,7 @@ class ModelServer(FastAPI):
         super().__init__(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
         self.models = router
         self._predict = PredictRoute(router)
+        self.add_exception_handler(HTTPException, _refuse)
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer, at once when it is about predictions."""
@@ -69,6 +73,12 @@ class ModelServer(FastAPI):
         known = get_openapi(title="", version="", openapi_version=VERSION, routes=self.routes)
         stable = self.models.stable()
         return with_predict(known, stable.contract, stable.version)
+
+
+async def _refuse(_: Request, refusal: Exception) -> JSONResponse:
+    """Answer what is not there in the one form that errors have here."""
+    assert isinstance(refusal, HTTPException)
+    return JSONResponse({"error": refusal.detail}, refusal.status_code, refusal.headers)
 
 
 def create_app(router: Router) -> ModelServer:

@@ -6,7 +6,6 @@ when it is first asked for, by then under the name ``model_server``, and ``src``
 
 from __future__ import annotations
 
-import functools
 import importlib.util
 import sys
 from pathlib import Path
@@ -22,7 +21,7 @@ def __getattr__(name: str) -> Any:
     door = sys.modules[__name__]
     if SERVER not in sys.modules:
         _import_under_own_name()
-    app = importlib.import_module(f"{SERVER}.inference").open_app(_HERE.parent)
+    app = importlib.import_module(f"{SERVER}.single").open_app(_HERE.parent)
     # uvicorn imports it a second time: by then that name may lead to a module of the user's
     vars(sys.modules.setdefault(__name__, door))["app"] = app
     return app
@@ -40,20 +39,3 @@ def _import_under_own_name() -> None:
     package = __name__.partition(".")[0]
     for name in [name for name in sys.modules if name == package or name.startswith(f"{package}.")]:
         del sys.modules[name]
-
-
-@functools.cache
-def open_app(package: Path) -> Any:
-    """Return the application of one package, its version stable.
-
-    Parameters
-    ----------
-    package : Path
-        Its folder.
-    """
-    from .app import create_app
-    from .loading import load
-    from .local import LocalVariant
-    from .router import SingleRouter
-
-    return create_app(SingleRouter(LocalVariant(0, load(package))))

@@ -133,7 +133,8 @@ def shortened(value: Any) -> str:
 
 def shortened_name(name: str) -> str:
     """Return a name sent by a caller, cut to a length that may be shown."""
-    return name if len(name) <= _LONGEST else f"{name[:_LONGEST]}…"
+    short = name if len(name) <= _LONGEST else f"{name[:_LONGEST]}…"
+    return short if short.isprintable() else repr(short)
 
 
 def nearest(name: str, known: Collection[str]) -> str:

@@ -7,7 +7,12 @@ import logging
 from dataclasses import replace
 
 import httpx
+import pandas as pd
 import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 
 from mlops_jupyter.serving.app import create_app
 from mlops_jupyter.serving.loading import load
@@ -72,6 +77,24 @@ def test_a_failing_model_answers_500_in_one_line_and_logs_the_rest(package, flig
     assert answer["prediction_id"] in caplog.text
     assert "ZeroDivisionError: a detail" in caplog.text
     assert ask(app, json={"features": flight}).status_code == 200
+
+
+def test_a_category_that_the_model_cannot_bear_is_the_requests_fault(tmp_path, package_builder, flight):
+    flights = pd.DataFrame({"hour": [1, 2, 3, 4], "origin": ["JFK", "LGA", "JFK", "LGA"]})
+    encode = make_column_transformer((OneHotEncoder(), ["origin"]), remainder="passthrough")
+    model = make_pipeline(encode, LogisticRegression()).fit(flights, [0, 0, 1, 1])
+    app = create_app(SingleRouter(LocalVariant(0, load(package_builder(tmp_path / "p", model, flights)))))
+    response = ask(app, json={"features": [{"hour": 1, "origin": "JFK"}, {"hour": 1, "origin": "XYZ"}]})
+    assert response.status_code == 422
+    assert response.json()["problems"] == [
+        {
+            "row": 1,
+            "field": "origin",
+            "reason": "category",
+            "got": "'XYZ'",
+            "expected": "a category seen in training",
+        }
+    ]
 
 
 def test_each_answer_says_which_version_and_variant_gave_it(package, flight):
@@ -141,7 +164,8 @@ def test_a_slow_model_leaves_the_loop_free(package, flight):
 
 def test_an_unknown_path_is_404_and_a_prefix_is_understood(package, flight):
     app = create_app(SingleRouter(LocalVariant(0, package)))
-    assert ask(app, "GET", "/nothing").status_code == 404
+    response = ask(app, "GET", "/nothing")
+    assert (response.status_code, response.json()) == (404, {"error": "Not Found"})
 
     async def behind_prefix():
         transport = httpx.ASGITransport(app, root_path="/prefix")
