@@ -183,12 +183,13 @@ def _allowed(loader: str) -> frozenset[str]:
         "TreeNode": lambda: {"sklearn.tree._tree.Tree"},
         "LossNode": lambda: PRIVATE_CLASSES,
         "OperatorFuncNode": lambda: OPERATORS,
+        "PartialNode": lambda: {"functools.partial"},
     }
     kinds |= dict.fromkeys(
         ("DictNode", "DefaultDictNode", "ListNode", "TupleNode", "SetNode", "SliceNode", "BytesNode"),
         lambda: CONTAINERS,
     )
-    kinds |= dict.fromkeys(("BytearrayNode", "JsonNode", "CachedNode", "PartialNode"), lambda: CONTAINERS)
+    kinds |= dict.fromkeys(("BytearrayNode", "JsonNode", "CachedNode"), lambda: CONTAINERS)
     kinds |= dict.fromkeys(
         ("DTypeNode", "MaskedArrayNode", "RandomStateNode", "RandomGeneratorNode"), lambda: NUMPY_OBJECTS
     )

@@ -14,7 +14,6 @@ def _in(module: str, names: str) -> frozenset[str]:
 CONTAINERS = _in("builtins", "dict list tuple set slice bytes bytearray str int float bool") | {
     "collections.OrderedDict",
     "collections.defaultdict",
-    "functools.partial",
     "sklearn.utils._bunch.Bunch",
 }
 

@@ -303,7 +303,8 @@ def _with_labels(graph: Graph, operator: Any, value: Tensor | list[Tensor]) -> N
         _labels_and_scores(graph, operator, (labels(graph, classes, value.argmax()), value))
         return
     named = [labels(graph, c, v.argmax()).reshape(-1, 1) for c, v in zip(classes, value, strict=True)]
-    stacked = graph.concat([v.reshape(1, -1, len(c)) for c, v in zip(classes, value, strict=True)], axis=0)
+    width = max(map(len, classes))  # outputs with fewer classes are padded with nothing
+    stacked = graph.concat([v.reshape(1, -1, width) for v in value], axis=0)
     _labels_and_scores(graph, operator, (graph.concat(named), stacked))
 
 
@@ -315,7 +316,7 @@ def _classifier_shapes(operator: Any) -> None:
     first = np.asarray(classes[0] if several else classes)
     kind = StringTensorType if first.dtype.kind in "OUS" else Int64TensorType
     operator.outputs[0].set_type(kind([None, len(classes)] if several else [None]))
-    shape = [len(classes), None, len(first)] if several else [None, len(classes)]
+    shape = [len(classes), None, max(map(len, classes))] if several else [None, len(classes)]
     if len(operator.outputs) > 1:
         operator.outputs[1].set_type(DoubleTensorType(shape))
 

@@ -69,6 +69,7 @@ def normalised(content: bytes) -> bytes:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         document = json.loads(archive.read("schema.json"))
         _sort_sets(document)
+        _forget_addresses(document)
         _renumber(document)
         members = _rename_members(document)
         return _archive(
@@ -92,6 +93,13 @@ def _sort_sets(document: Any) -> None:
     for node in _nodes(document):
         if node["__loader__"] == "SetNode":
             node["content"].sort(key=_without_ids)
+
+
+def _forget_addresses(document: Any) -> None:
+    """Vectorizers keep ``id(stop_words)``, to warn about them once."""
+    for node in _nodes(document):
+        if node["__loader__"] == "DictNode" and "_stop_words_id" in node["content"]:
+            node["content"]["_stop_words_id"]["content"] = "0"
 
 
 def _without_ids(node: Any) -> str:
@@ -125,7 +133,7 @@ def _clean_array(content: bytes) -> bytes:
     array = np.load(io.BytesIO(content), allow_pickle=False)
     if array.dtype.names is None:
         return content
-    clean = np.frombuffer(bytes(array.nbytes), dtype=array.dtype).reshape(array.shape).copy()
+    clean = np.zeros(array.shape, dtype=array.dtype)  # a copy would leave the padding as it finds it
     for field in array.dtype.names:
         clean[field] = array[field]
     buffer = io.BytesIO()

@@ -151,7 +151,7 @@ def votes(graph: Graph, model: Any, x: Tensor) -> Tensor | list[Tensor]:
     if model.n_outputs_ == 1:
         return mean
     width = tables[0].shape[1] // model.n_outputs_
-    return [mean.columns(np.arange(len(c)) + i * width) for i, c in enumerate(model.classes_)]
+    return [mean.columns(np.arange(width) + i * width) for i in range(model.n_outputs_)]
 
 
 @regressor(

@@ -44,6 +44,7 @@ class GraphRuntime:
         options.log_severity_level = 4  # what fails is raised as well
         self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         self._inputs = [(i.name, i.type) for i in self._session.get_inputs()]
+        self._failure = onnxruntime.capi.onnxruntime_pybind11_state.InvalidArgument
         self._matrix = self._inputs == [(MATRIX, "tensor(double)")]
         self._names = [column["name"] for column in schema["input"]["columns"]]
         self._outputs = schema["output"]["outputs"]
@@ -74,15 +75,22 @@ class GraphRuntime:
         }
 
     def _run(self, feeds: dict[str, NDArray[Any]]) -> Prediction:
-        labels, *rest = self._session.run(self._wanted, feeds)
+        try:
+            labels, *rest = self._session.run(self._wanted, feeds)
+        except self._failure as problem:
+            # the row of an unseen category lies outside the encoder's table: see packaging's encoders
+            raise ValueError(
+                f"the model refuses these rows: {str(problem).rpartition(':')[2].strip()}"
+            ) from None
         outputs = [as_declared(a, o) for a, o in zip(split_outputs(labels), self._outputs, strict=True)]
-        return Prediction(outputs, _tables(rest[0], len(self._outputs)) if rest else None)
+        return Prediction(outputs, _tables(rest[0], self._outputs) if rest else None)
 
 
-def _tables(probabilities: Any, outputs: int) -> list[NDArray[np.float64]]:
-    """One table per output: ONNX has a sequence of tables, or one more dimension, where there are several."""
-    tables = [probabilities] if outputs == 1 else list(probabilities)
-    return [np.asarray(table, dtype=np.float64) for table in tables]
+def _tables(probabilities: Any, outputs: list[dict[str, Any]]) -> list[NDArray[np.float64]]:
+    """One table per output: ONNX has a sequence of tables, or one more dimension, padded to the most classes."""
+    tables = [probabilities] if len(outputs) == 1 else list(probabilities)
+    widths = [len(output["classes"]) for output in outputs]
+    return [np.asarray(t[:, :n], dtype=np.float64) for t, n in zip(tables, widths, strict=True)]
 
 
 def _as_tensor(column: NDArray[Any], kind: str) -> NDArray[Any]:
