@@ -104,12 +104,13 @@ def build(
             contracts = workspace.root / "contracts"
             record, reason = number(store, contracts, request.name, digest, draft.schema)
             kill_point("package.reserved")
-        standing = _standing(record)
+        standing = _standing(workspace, record)
         if standing is not None and _says_the_same(standing, draft, record):
-            return _existing(standing, record, request, stages)
+            _enter(store, record, standing.path, request)
+            return _built(standing.path, record, request, stages, draft.notes, existed=True)
         with stages("seal"):
             path = _seal(workspace, draft, record, standing.reason if standing else reason)
-            _enter(store, record, path, draft)
+            _enter(store, record, path, request)
     if standing is not None and standing.path != path:
         shutil.rmtree(standing.path, ignore_errors=True)  # the same content, with newer metrics in its card
     return _built(path, record, request, stages, draft.notes)
@@ -189,13 +190,16 @@ class Standing:
         return str(self.manifest.document.get("version_reason", ""))
 
 
-def _standing(record: VersionRecord) -> Standing | None:
-    if record.package_path is None or not record.package_path.is_dir():
-        return None
-    try:
-        return Standing(record.package_path, verified(record.package_path, record.digest))
-    except IntegrityError:
-        return None
+def _standing(workspace: Workspace, record: VersionRecord) -> Standing | None:
+    """Find a whole package of this version, be it one whose builder died before the store knew of it."""
+    home = workspace.packages / record.digest[:16]
+    known = [record.package_path] if record.package_path else []
+    for path in (*known, *sorted(home.glob(f"{record.model}_v{record.version}_*"))):
+        try:
+            return Standing(path, verified(path, record.digest))
+        except IntegrityError:
+            continue
+    return None
 
 
 def _says_the_same(standing: Standing, draft: Draft, record: VersionRecord) -> bool:
@@ -254,19 +258,16 @@ def _shape(features: Any, fingerprint: str | None) -> dict[str, Any]:
     return {"rows": count_rows(features), "columns": columns, "fingerprint": fingerprint}
 
 
-def _enter(store: Store, record: VersionRecord, path: Path, draft: Draft) -> None:
+def _enter(store: Store, record: VersionRecord, path: Path, request: PackageRequest) -> None:
     """Tell the store where the package is; a version that is registered stays so."""
+    if record.state != "reserved" and record.package_path == path:
+        return
     state = "packaged" if record.state == "reserved" else record.state
-    digest = verified(path, record.digest).manifest_digest
-    known = {} if draft.request.run is None else {"run_id": draft.request.run}
-    set_state(store, record.model, record.version, state, package_path=path, manifest_digest=digest, **known)
+    facts: dict[str, Any] = {"manifest_digest": verified(path, record.digest).manifest_digest}
+    if request.run is not None:
+        facts["run_id"] = request.run
+    set_state(store, record.model, record.version, state, package_path=path, **facts)
     kill_point("package.entered")
-
-
-def _existing(
-    standing: Standing, record: VersionRecord, request: PackageRequest, stages: Stages
-) -> BuiltPackage:
-    return _built(standing.path, record, request, stages, (), existed=True)
 
 
 def _built(

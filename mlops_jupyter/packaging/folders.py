@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import tempfile
 from contextlib import contextmanager
@@ -18,7 +19,8 @@ from mlops_jupyter.store.faults import kill_point
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_PREFIX = ".building-"
+_PREFIX = ".building-p"
+_LEFT = re.compile(r"\.building-p(\d+-\d+)-.*")
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -45,8 +47,8 @@ def building(parent: Path) -> Iterator[Path]:
 def sweep(parent: Path) -> None:
     """Remove what builders left that are no longer running."""
     for folder in parent.glob(f"{_PREFIX}*"):
-        pid, started, _ = folder.name.removeprefix(_PREFIX).split("-", 2)
-        if f"{pid}-{started}" != _owner(int(pid)):
+        left = _LEFT.fullmatch(folder.name)
+        if left and left[1] != _owner(int(left[1].partition("-")[0])):
             shutil.rmtree(folder, ignore_errors=True)
 
 

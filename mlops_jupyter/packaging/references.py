@@ -11,7 +11,7 @@ import pickle
 import sys
 import sysconfig
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -108,12 +108,25 @@ def module_file(module: str) -> Path | None:
 
 def installed_versions() -> dict[str, str]:
     """Return the version of every installed distribution by its normalised name."""
+    return dict(_installed(tuple(_changed(folder) for folder in sys.path)))
+
+
+@lru_cache(maxsize=1)
+def _installed(_moment: tuple[int, ...]) -> dict[str, str]:
+    """Read the metadata of hundreds of distributions once, until a folder of them changes."""
     found: dict[str, str] = {}
     for distribution in importlib.metadata.distributions():
         name = distribution.metadata["Name"]
         if name:
             found.setdefault(normalised(name), distribution.version)
     return dict(sorted(found.items()))
+
+
+def _changed(folder: str) -> int:
+    try:
+        return Path(folder or ".").stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def normalised(name: str) -> str:
