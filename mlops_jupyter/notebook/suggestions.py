@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,7 +144,7 @@ def _values(
 def _known(kind: type, line: Line) -> Iterator[Suggestion]:
     """Yield names the workspace knows: read from the store's mirror, without SQLAlchemy or MLflow."""
     known = _names()
-    model = next((word for word in line.words[1:] if word in known.models), None)
+    model = next(filter(None, (_model_of(word, known) for word in line.words[1:])), None)
     if kind is ModelName:
         yield from (Suggestion(name, "model") for name in known.models)
     elif kind is DeploymentName:
@@ -155,6 +156,16 @@ def _known(kind: type, line: Line) -> Iterator[Suggestion]:
         yield from (
             Suggestion(alias, "alias") for alias in _of(known.aliases, model) or ["champion", "challenger"]
         )
+
+
+def _model_of(word: str, known: Names) -> str | None:
+    """Return the model that a word names, itself or through a deployment."""
+    from mlops_jupyter.store.workspace import find_workspace
+
+    if word in known.models or word not in known.deployments:
+        return word if word in known.models else None
+    about = json.loads((find_workspace() / "deployments" / word / "deployment.json").read_bytes())
+    return str(about.get("model", word))
 
 
 def _of(names: Mapping[str, list[str]], model: str | None) -> list[str]:

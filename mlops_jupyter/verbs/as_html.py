@@ -12,7 +12,7 @@ from html import escape
 from typing import TYPE_CHECKING, Final
 
 from mlops_jupyter.verbs.results import Block, Code, Facts, Note, Table
-from mlops_jupyter.verbs.values import SYMBOLS, Shown, shown
+from mlops_jupyter.verbs.values import SYMBOLS, Shown, is_numeric, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -105,7 +105,7 @@ def _empty(table: Table) -> str:
 
 def _table(table: Table) -> str:
     rows = [[shown(value) for value in row] for row in table.rows[:_ROWS]]
-    numeric = [any(row[i].number for row in rows) for i in range(len(table.columns))]
+    numeric = [is_numeric([row[i] for row in rows]) for i in range(len(table.columns))]
     heads = "".join(f"<th{_aligned(n)}>{escape(c)}</th>" for c, n in zip(table.columns, numeric, strict=True))
     lines = "".join(
         f"<tr>{''.join(_cell(c, number=n) for c, n in zip(row, numeric, strict=True))}</tr>" for row in rows

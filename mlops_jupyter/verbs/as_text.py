@@ -7,7 +7,7 @@ import textwrap
 from typing import TYPE_CHECKING, Final
 
 from mlops_jupyter.verbs.results import Block, Code, Facts, Note, Table
-from mlops_jupyter.verbs.values import SYMBOLS, Shown, shown
+from mlops_jupyter.verbs.values import SYMBOLS, Shown, is_numeric, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _GAP: Final = "  "
 _NARROWEST: Final = 24
+_UNFOLDED: Final = 8  # lines that a log shows of what a notebook folds
 
 
 def render_text(result: Result, width: int | None = None) -> str:
@@ -37,7 +38,10 @@ def _block(block: Block, width: int) -> list[str]:
     if isinstance(block, Note):
         mark = SYMBOLS[block.mark]
         return _wrapped(f"{mark} {block.text}", width, "  ")
-    return [*([block.title] if block.title else []), *_body(block, width)]
+    lines = list(_body(block, width))
+    if block.folded and len(lines) > _UNFOLDED:
+        lines = [*lines[:_UNFOLDED], f"… and {len(lines) - _UNFOLDED} more lines"]
+    return [*([block.title] if block.title else []), *lines]
 
 
 def _body(block: Table | Facts | Code, width: int) -> Iterable[str]:
@@ -53,7 +57,7 @@ def _body(block: Table | Facts | Code, width: int) -> Iterable[str]:
 
 def _grid(rows: Sequence[Sequence[Shown]], width: int, heading: Sequence[str] = ()) -> list[str]:
     texts = [[_marked(cell) for cell in row] for row in rows]
-    numeric = [any(r[i].number for r in rows) for i in range(len(rows[0]))] if rows else []
+    numeric = [is_numeric([row[i] for row in rows]) for i in range(len(rows[0]))] if rows else []
     sizes = [
         max(len(row[i]) for row in [*texts, *([heading] if heading else [])]) for i in range(len(numeric))
     ]

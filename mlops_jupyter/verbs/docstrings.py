@@ -33,9 +33,8 @@ def read_docstring(text: str | None) -> Docstring:
     parts = _HEADING.split(cleaned)
     summary, _, description = parts[0].strip().partition("\n\n")
     sections = {name: body.strip("\n") for name, body in zip(parts[1::2], parts[2::2], strict=True)}
-    return Docstring(
-        _flowing(summary), description.strip(), _entries(sections.get("Parameters", "")), sections
-    )
+    paragraphs = "\n\n".join(map(_flowing, description.split("\n\n")))
+    return Docstring(_flowing(summary), paragraphs, _entries(sections.get("Parameters", "")), sections)
 
 
 def _entries(section: str) -> dict[str, str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from mlops_jupyter.verbs import table
-from mlops_jupyter.verbs.results import Block, Code, Note, Result, Table
+from mlops_jupyter.verbs.results import Block, Code, Facts, Note, Result, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,7 +41,7 @@ class CommandHelp(Result):
 
     def blocks(self) -> Iterable[Block]:
         """Yield usage, parameters and examples."""
-        yield Code(self.usage, title="Usage")
+        yield Code(textwrap.fill(self.usage, 96, subsequent_indent="    "), title="Usage")
         if self.description:
             yield Note(self.description)
         if self.options:
@@ -66,7 +67,7 @@ class CommandList(Result):
         for stage, title in _STAGES.items():
             rows = tuple((name, summary) for name, at, summary in self.verbs if at == stage)
             if rows:
-                yield Table(("verb", "what it does"), rows, title=title)
+                yield Facts(rows, title)
         yield Note("a verb and --help tells its parameters: %mlops deploy --help, or %mlops deploy?")
 
 
@@ -79,7 +80,7 @@ def help_for(command: Command) -> CommandHelp:
         command.description,
         usage(command),
         options,
-        command.sections.get("Examples", ""),
+        command.sections.get("Examples", "").replace("  # doctest: +SKIP", ""),
     )
 
 

@@ -186,13 +186,7 @@ def command(name: str) -> Command:
 
 def commands() -> tuple[Command, ...]:
     """Return the whole table, in the order of a model's life."""
-    found = []
-    for name in MODULES:
-        try:
-            found.append(command(name))
-        except (ModuleNotFoundError, AttributeError):
-            continue
-    return tuple(found)
+    return tuple(command(name) for name in MODULES)
 
 
 def read_command(name: str, stage: str, function: Callable[..., Any]) -> Command:

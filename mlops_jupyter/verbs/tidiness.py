@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _OUTCOMES: Final[dict[str, Mark]] = {"done": "ok", "failed": "bad", "refused": "warn", "begun": "warn"}
 _WORDS: Final[dict[Mark, str]] = {"ok": "fine", "warn": "look", "bad": "broken", "info": "note"}
+_LONGEST: Final = 40
 _FIRST_STEPS: Final = """\
 %mlops package pipe --name churn --data X_train --test-data X_test --test-target y_test
 %mlops register churn
@@ -253,4 +254,10 @@ def _audit_row(entry: dict[str, Any]) -> tuple[Any, ...]:
     when = datetime.fromisoformat(entry["at"])
     who = f"{entry['who']}@{entry['host']}"
     outcome = Status(entry["outcome"], _OUTCOMES.get(entry["outcome"], "info"))
-    return when, who, entry["verb"], entry["arguments"], outcome, entry["result"]
+    arguments = {name: _shortened(value) for name, value in entry["arguments"].items()}
+    return when, who, entry["verb"], arguments, outcome, entry["result"]
+
+
+def _shortened(value: Any) -> str:
+    text = shown(value).text
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

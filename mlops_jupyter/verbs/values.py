@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from mlops_jupyter.verbs.results import Mark, Quantity, Status
 
 SYMBOLS: Final[dict[Mark, str]] = {"ok": "✓", "warn": "!", "bad": "✗", "info": "·"}
+ABSENT: Final = "-"
 _GROUPED_FROM: Final = 100_000  # a port or a year is a name and not a quantity
 _BYTES: Final = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3), ("B", 1.0))
 _SECONDS: Final = (("h", 3600.0), ("min", 60.0), ("s", 1.0), ("ms", 1e-3), ("µs", 1e-6))
@@ -48,6 +49,12 @@ def shown(value: Any) -> Shown:
     return Shown(_words(value))
 
 
+def is_numeric(cells: Sequence[Shown]) -> bool:
+    """Return whether a column is one of numbers, and to be aligned as such; what is absent does not count."""
+    present = [cell.number for cell in cells if cell.text != ABSENT]
+    return any(present) and all(present)
+
+
 def number(value: float) -> str:
     """Return a number in three significant digits, as people write it.
 
@@ -82,9 +89,9 @@ def _time(moment: datetime) -> Shown:
 
 def _words(value: Any) -> str:
     if value is None or value == "":
-        return "-"
+        return ABSENT
     if isinstance(value, Mapping):
-        return ", ".join(f"{key}={shown(item).text}" for key, item in value.items()) or "-"
+        return ", ".join(f"{key}={shown(item).text}" for key, item in value.items()) or ABSENT
     if isinstance(value, list | tuple | set | frozenset):
-        return ", ".join(shown(item).text for item in value) or "-"
+        return ", ".join(shown(item).text for item in value) or ABSENT
     return str(value)
