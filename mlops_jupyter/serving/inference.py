@@ -39,3 +39,6 @@ def _import_under_own_name() -> None:
     package = __name__.partition(".")[0]
     for name in [name for name in sys.modules if name == package or name.startswith(f"{package}.")]:
         del sys.modules[name]
+    if (_HERE.parent / "code" / package).is_dir():
+        # theirs may have no __init__.py: one that has it is preferred wherever it stands on the path
+        sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != _HERE.parent]

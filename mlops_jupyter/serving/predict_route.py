@@ -60,19 +60,19 @@ class PredictRoute:
         prediction_id = new_prediction_id()
         variant, role = self._router.choose()
         extra: list[tuple[bytes, bytes]] = [(b"x-request-id", headers.request_id or prediction_id.encode())]
+        closing = False
         try:
             self._check(scope, headers)
             body = await self._body(headers, receive)
             status, answer = await variant.respond(body, headers.content_type, role, prediction_id)
         except InvalidRequest as invalid:
             status, answer = invalid.status, orjson.dumps(invalid.document())
+            closing = status == 413  # what is left of the body is not worth reading
             if status == 405:
                 extra.append((b"allow", b"POST"))
-            if status == 413 and headers.length:
-                extra.append((b"connection", b"close"))
         except _Disconnected:
             return
-        if self._router.draining:
+        if closing or self._router.draining:
             extra.append((b"connection", b"close"))
         await _send_json(send, status, answer, extra)
 
@@ -128,9 +128,13 @@ def body_limit(serving: dict[str, Any]) -> int:
 def request_id(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     """Return the request id that a caller gave, empty when none can be sent back."""
     for name, value in headers:
-        if name == b"x-request-id" and len(value) <= _LONGEST_REQUEST_ID and value.isascii():
+        if name == b"x-request-id" and len(value) <= _LONGEST_REQUEST_ID and _is_plain(value):
             return value
     return b""
+
+
+def _is_plain(value: bytes) -> bool:
+    return value.isascii() and value.decode().isprintable()
 
 
 def _read_headers(headers: list[tuple[bytes, bytes]]) -> _Headers:

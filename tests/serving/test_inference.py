@@ -19,16 +19,17 @@ from mlops_jupyter.serving.manifest import verify
 FEATURES = "from src import inference, scale\n\ndef scaled(frame):\n    return frame * scale.FACTOR\n"
 
 
-@pytest.fixture(scope="module")
-def package_with_src(tmp_path_factory, package_builder):
+@pytest.fixture(scope="module", params=["with an __init__.py", "without"])
+def package_with_src(request, tmp_path_factory, package_builder):
     """A package of a project that has a package named src, with modules named as the server's."""
     code = {
-        "src/__init__.py": "",
         "src/features.py": FEATURES,
         "src/inference.py": "TEMPERATURE = 1\n",
         "src/scale.py": "FACTOR = 10.0\n",
         "src/validation.py": "raise RuntimeError('this is the project, not the server')\n",
     }
+    if request.param != "without":
+        code["src/__init__.py"] = ""
     project = tmp_path_factory.mktemp("project")
     (project / "src").mkdir()
     for name, text in code.items():

@@ -212,6 +212,12 @@ def test_a_request_id_comes_back(client, flight):
     assert client.get("/health", headers={"x-request-id": "abc-2"}).headers["x-request-id"] == "abc-2"
 
 
+@pytest.mark.parametrize("given", ["x" * 129, "two\twords"])
+def test_a_request_id_that_cannot_be_sent_back_is_replaced(client, flight, given):
+    response = predict(client, flight, **{"x-request-id": given})
+    assert response.headers["x-request-id"] == response.json()["prediction_id"]
+
+
 def test_without_a_request_id_the_prediction_id_is_one(client, flight):
     response = predict(client, flight)
     assert response.headers["x-request-id"] == response.json()["prediction_id"]
