@@ -169,6 +169,8 @@ class _Walk(pickle.Pickler):
             self._note(type(value))
 
     def reducer_override(self, value: Any) -> Any:
+        if value is str:
+            return NotImplemented  # it stands for every class and function below, so it must end there
         if isinstance(value, ModuleType):
             self.found.add(Reference(value.__name__, ""))
             return (str, ())
