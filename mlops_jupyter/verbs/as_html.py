@@ -12,7 +12,7 @@ from html import escape
 from typing import TYPE_CHECKING, Final
 
 from mlops_jupyter.verbs.results import Block, Code, Facts, Note, Table
-from mlops_jupyter.verbs.values import SYMBOLS, Shown, is_numeric, shown
+from mlops_jupyter.verbs.values import SYMBOLS, Shown, aligned, is_numeric, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 LIMIT: Final = 200_000
 _ROWS: Final = 200
+_SHORT: Final = 32  # letters that stay on one line
 _CODE: Final = 40_000
-_COLOURS: Final[dict[Mark, str]] = {"ok": "#009E73", "warn": "#E69F00", "bad": "#D55E00", "info": "#56B4E9"}
+_COLOURS: Final[dict[Mark, str]] = {"ok": "#009E73", "warn": "#E69F00", "bad": "#D55E00", "info": "#0072B2"}
 _CSS: Final = """
 #ID{color:var(--jp-content-font-color1,inherit);font-family:var(--jp-content-font-family,system-ui,sans-serif);
 font-size:var(--jp-content-font-size1,14px);line-height:1.5;max-width:72rem;overflow-x:auto;padding:2px 0 4px}
@@ -31,8 +32,9 @@ font-size:var(--jp-content-font-size1,14px);line-height:1.5;max-width:72rem;over
 #ID table{border-collapse:collapse;margin:.25em 0 .6em;border:0;font-size:.94em;
 font-variant-numeric:tabular-nums;table-layout:auto}
 #ID thead{border:0}
-#ID th,#ID td{padding:.28em 1.4em .28em 0;border:0;text-align:left;vertical-align:top;white-space:pre-line;
-background:none;max-width:44rem}
+#ID th,#ID td{padding:.28em 1.4em .28em 0;border:0;text-align:left;vertical-align:top;white-space:nowrap;
+background:none}
+#ID .long{white-space:pre-line;min-width:14rem;max-width:44rem;overflow-wrap:anywhere}
 #ID th{font-weight:500;color:var(--jp-content-font-color2,#767676);
 border-bottom:1px solid var(--jp-border-color1,#bdbdbd)}
 #ID tr{background:none!important}
@@ -40,12 +42,13 @@ border-bottom:1px solid var(--jp-border-color1,#bdbdbd)}
 #ID .facts th{border:0;white-space:nowrap}
 #ID .facts td,#ID .facts tr+tr td{border:0}
 #ID .n{text-align:right}
-#ID .mark{font-weight:700;display:inline-block;min-width:1.15em}
+#ID .mark{font-weight:700;display:inline-block;min-width:1.15em;text-indent:0}
 #ID .note{margin:.3em 0;white-space:pre-line;padding-left:1.15em;text-indent:-1.15em}
 #ID .quiet{color:var(--jp-content-font-color2,#767676)}
 #ID pre{background:var(--jp-layout-color2,rgba(128,128,128,.1));color:inherit;border-radius:3px;
 font-family:var(--jp-code-font-family,ui-monospace,monospace);font-size:var(--jp-code-font-size,13px);
-line-height:1.45;margin:.25em 0 .6em;overflow-x:auto;padding:.5em .8em;white-space:pre;max-height:32rem}
+line-height:1.45;margin:.25em 0 .6em;overflow-x:auto;padding:.5em .8em;white-space:pre-wrap;
+overflow-wrap:anywhere;max-height:32rem}
 #ID details{margin:.35em 0}
 #ID summary{cursor:pointer;color:var(--jp-content-font-color2,#767676);font-size:.92em}
 """
@@ -94,7 +97,9 @@ def _body(block: Table | Facts | Code) -> str:
         cut = "\n… the text has more" if len(block.text) > _CODE else ""
         return f"<pre>{escape(block.text[:_CODE])}{cut}</pre>"
     if isinstance(block, Facts):
-        rows = (f'<tr><th scope="row">{escape(str(k))}</th>{_cell(shown(v))}</tr>' for k, v in block.pairs)
+        values = aligned([shown(value) for _, value in block.pairs])
+        names = [f'<th scope="row">{escape(str(name))}</th>' for name, _ in block.pairs]
+        rows = [f"<tr>{name}{_cell(value)}</tr>" for name, value in zip(names, values, strict=True)]
         return f'<table class="facts"><tbody>{"".join(rows)}</tbody></table>'
     return _table(block) if block.rows else _empty(block)
 
@@ -104,11 +109,13 @@ def _empty(table: Table) -> str:
 
 
 def _table(table: Table) -> str:
-    rows = [[shown(value) for value in row] for row in table.rows[:_ROWS]]
-    numeric = [is_numeric([row[i] for row in rows]) for i in range(len(table.columns))]
-    heads = "".join(f"<th{_aligned(n)}>{escape(c)}</th>" for c, n in zip(table.columns, numeric, strict=True))
+    rows = table.rows[:_ROWS]
+    columns = [aligned([shown(row[i]) for row in rows]) for i in range(len(table.columns))]
+    numeric = [is_numeric(column) for column in columns]
+    heads = "".join(f"<th{_class(n)}>{escape(c)}</th>" for c, n in zip(table.columns, numeric, strict=True))
     lines = "".join(
-        f"<tr>{''.join(_cell(c, number=n) for c, n in zip(row, numeric, strict=True))}</tr>" for row in rows
+        f"<tr>{''.join(_cell(c, number=n) for c, n in zip(cells, numeric, strict=True))}</tr>"
+        for cells in zip(*columns, strict=True)
     )
     more = len(table.rows) - len(rows)
     rest = f'<div class="quiet">and {more:,} more rows</div>' if more else ""
@@ -118,12 +125,14 @@ def _table(table: Table) -> str:
 def _cell(cell: Shown, *, number: bool = False) -> str:
     title = f' title="{escape(cell.more, quote=True)}"' if cell.more else ""
     mark = _symbol(cell.mark) if cell.mark else ""
-    return f"<td{_aligned(number)}{title}>{mark}{escape(cell.text)}</td>"
+    return f"<td{_class(number, long=len(cell.text) > _SHORT)}{title}>{mark}{escape(cell.text)}</td>"
 
 
-def _aligned(number: bool) -> str:
+def _class(number: bool, *, long: bool = False) -> str:
     # the attribute and not the class alone: GitHub drops classes and styles
-    return ' class="n" align="right"' if number else ' align="left"'
+    if number:
+        return ' class="n" align="right"'
+    return ' class="long" align="left"' if long else ' align="left"'
 
 
 def _symbol(mark: Mark) -> str:

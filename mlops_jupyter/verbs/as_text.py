@@ -7,7 +7,7 @@ import textwrap
 from typing import TYPE_CHECKING, Final
 
 from mlops_jupyter.verbs.results import Block, Code, Facts, Note, Table
-from mlops_jupyter.verbs.values import SYMBOLS, Shown, is_numeric, shown
+from mlops_jupyter.verbs.values import SYMBOLS, Shown, aligned, is_numeric, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -56,7 +56,8 @@ def _body(block: Table | Facts | Code, width: int) -> Iterable[str]:
 
 
 def _grid(rows: Sequence[Sequence[Shown]], width: int, heading: Sequence[str] = ()) -> list[str]:
-    texts = [[_marked(cell) for cell in row] for row in rows]
+    columns = [aligned(column) for column in zip(*rows, strict=True)]
+    texts = [[_marked(cell) for cell in row] for row in zip(*columns, strict=True)]
     numeric = [is_numeric([row[i] for row in rows]) for i in range(len(rows[0]))] if rows else []
     sizes = [
         max(len(row[i]) for row in [*texts, *([heading] if heading else [])]) for i in range(len(numeric))

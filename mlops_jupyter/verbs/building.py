@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_jupyter.verbs.progress import progress
-from mlops_jupyter.verbs.results import Block, Facts, Note, Result, Table
+from mlops_jupyter.verbs.results import Block, Facts, Note, Quantity, Result, Table
 from mlops_jupyter.verbs.table import verb
+from mlops_jupyter.verbs.values import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from mlops_jupyter.packaging.request import BuiltPackage
-    from mlops_jupyter.verbs.types import Data, FilePath, Live, Model, ModelName, Target
+    from mlops_jupyter.verbs.types import ColumnName, Data, FilePath, Live, Model, ModelName, Target
 
 
 @dataclass(frozen=True)
@@ -77,10 +78,13 @@ class Packaged(Result):
             yield Table(("metric", "value"), rows, title=f"on {self.metrics['on']}")
         else:
             yield Note("not measured: give --target, or --test-data and --test-target", "warn")
-        yield Table(
-            ("part", "bytes"), tuple(sorted(self.sizes.items(), key=lambda part: -part[1])), title="size"
+        sizes = sorted(self.sizes.items(), key=lambda part: -part[1])
+        total = shown(Quantity(sum(self.sizes.values()), "B")).text
+        yield Facts(
+            tuple((part, Quantity(size, "B")) for part, size in sizes), f"{total} in all", folded=True
         )
-        yield Table(("stage", "seconds"), tuple(self.seconds.items()), title="time")
+        seconds = tuple((stage, Quantity(taken, "s")) for stage, taken in self.seconds.items())
+        yield Facts(seconds, f"{shown(Quantity(sum(self.seconds.values()), 's')).text} in all", folded=True)
         for note in self.notes:
             yield Note(note, "warn")
 
@@ -113,7 +117,7 @@ class Verified(Result):
 
     def blocks(self) -> Iterable[Block]:
         """Yield where it is and what it is."""
-        yield Facts((("folder", str(self.path)), ("digest", self.digest), ("bytes", self.size)))
+        yield Facts((("folder", str(self.path)), ("digest", self.digest), ("size", Quantity(self.size, "B"))))
 
 
 @verb(stage="build", audited=True)
@@ -125,11 +129,11 @@ def package(
     target: Live[Target] | None = None,
     test_data: Live[Data] | None = None,
     test_target: Live[Target] | None = None,
-    slices: list[str] | None = None,
+    slices: list[ColumnName] | None = None,
     threshold: float | None = None,
     format: str = "auto",  # noqa: A002 - the word of the command
     allow_pickle: bool = False,
-    code: list[str] | None = None,
+    code: list[FilePath] | None = None,
     preprocessor: Live[Model] | None = None,
     to: FilePath | None = None,
     run: str | None = None,

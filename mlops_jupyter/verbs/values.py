@@ -8,8 +8,9 @@ from typing import Any, Final, NamedTuple
 
 from mlops_jupyter.verbs.results import Mark, Quantity, Status
 
-SYMBOLS: Final[dict[Mark, str]] = {"ok": "✓", "warn": "!", "bad": "✗", "info": "·"}
+SYMBOLS: Final[dict[Mark, str]] = {"ok": "✓", "warn": "!", "bad": "✗", "info": "•"}
 ABSENT: Final = "-"
+_MOST_DECIMALS: Final = 4
 _GROUPED_FROM: Final = 100_000  # a port or a year is a name and not a quantity
 _BYTES: Final = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3), ("B", 1.0))
 _SECONDS: Final = (("h", 3600.0), ("min", 60.0), ("s", 1.0), ("ms", 1e-3), ("µs", 1e-6))
@@ -22,6 +23,7 @@ class Shown(NamedTuple):
     number: bool = False
     mark: Mark | None = None
     more: str = ""
+    fraction: bool = False
 
 
 def shown(value: Any) -> Shown:
@@ -32,7 +34,7 @@ def shown(value: Any) -> Shown:
     >>> shown(0.123456).text, shown(336776).text, shown(Quantity(1536, "B")).text, shown(None).text
     ('0.123', '336,776', '1.54 kB', '-')
     >>> shown(Status("ready", "ok"))
-    Shown(text='ready', number=False, mark='ok', more='')
+    Shown(text='ready', number=False, mark='ok', more='', fraction=False)
     """
     if isinstance(value, Status):
         return Shown(value.word, mark=value.mark)
@@ -45,7 +47,7 @@ def shown(value: Any) -> Shown:
     if isinstance(value, int):
         return Shown(f"{value:,}" if abs(value) >= _GROUPED_FROM else str(value), number=True)
     if isinstance(value, float):
-        return Shown(number(value), number=True)
+        return Shown(number(value), number=True, fraction=True)
     return Shown(_words(value))
 
 
@@ -53,6 +55,27 @@ def is_numeric(cells: Sequence[Shown]) -> bool:
     """Return whether a column is one of numbers, and to be aligned as such; what is absent does not count."""
     present = [cell.number for cell in cells if cell.text != ABSENT]
     return any(present) and all(present)
+
+
+def aligned(cells: Sequence[Shown]) -> list[Shown]:
+    """Return a column with as many decimals in each fraction as the most has: the points stand in line.
+
+    Examples
+    --------
+    >>> [cell.text for cell in aligned([shown(0.754), shown(0.19), shown(1.0)])]
+    ['0.754', '0.190', '1.000']
+    """
+    if not is_numeric(cells) or any(cell.fraction and "e" in cell.text for cell in cells):
+        return list(cells)
+    places = max((len(cell.text.partition(".")[2]) for cell in cells if cell.fraction), default=0)
+    return [cell._replace(text=_padded(cell.text, places)) if cell.fraction else cell for cell in cells]
+
+
+def _padded(text: str, places: int) -> str:
+    whole, _, decimals = text.partition(".")
+    if places > _MOST_DECIMALS or "," in whole:
+        return text
+    return f"{whole}.{decimals.ljust(places, '0')}" if places else text
 
 
 def number(value: float) -> str:
