@@ -7,6 +7,8 @@ it changes.
 
 from __future__ import annotations
 
+import os
+import shutil
 import sqlite3
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 BUSY_SECONDS = 10
+NEEDED_BYTES = 65_536
 NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smbfs", "smb3", "9p", "afpfs", "afs", "ceph", "davfs", "fuse.sshfs"}
     | {"fuse.glusterfs", "glusterfs", "gpfs", "lustre", "beegfs", "ncpfs"}
@@ -175,8 +178,9 @@ def explained(workspace: Workspace, failure: Exception) -> MlopsError:
         return ConflictError(
             f"the store of {where} is busy", f"locked for over {BUSY_SECONDS} s", "run it again"
         )
-    if "full" in words or "No space" in words:
+    # without room for its index file, SQLite speaks of an I/O error
+    if "full" in words or "No space" in words or shutil.disk_usage(workspace.root).free < NEEDED_BYTES:
         return WorkspaceError(f"the disk of {where} is full", hint="free some space: %mlops clean")
-    if "readonly" in words or "Read-only" in words or "Permission" in words:
+    if "readonly" in words or "Permission" in words or not os.access(workspace.root, os.W_OK):
         return WorkspaceError(f"{where} is read-only", hint="set MLOPS_HOME to a folder you can write")
     return WorkspaceError(f"the store of {where} cannot be used", words, "%mlops doctor says more")

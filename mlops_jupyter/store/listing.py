@@ -121,7 +121,7 @@ def drop_unseen(connection: sa.Connection, seen: set[tuple[str, str]], began: in
         mine = is_version(row.model, row.version)
         if row.package_path and Path(row.package_path).is_dir():
             facts: dict[str, Any] = {"state": "packaged", "registry_version": None, "tags": "{}"}
-            connection.execute(version_rows.update().where(mine).values(facts, changed=time.time_ns()))
+            connection.execute(version_rows.update().where(mine).values(facts | {"changed": time.time_ns()}))
         else:
             connection.execute(version_rows.delete().where(mine))
 
