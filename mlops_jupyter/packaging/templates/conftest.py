@@ -2,12 +2,9 @@
 
 import asyncio
 import json
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.dont_write_bytecode = True
 
 
 @pytest.fixture(scope="session")

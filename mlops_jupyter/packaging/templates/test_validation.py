@@ -32,8 +32,10 @@ def test_a_value_of_the_wrong_type_is_refused(post, golden, column):
 
 
 @pytest.mark.skipif(not BY_NAME, reason="the model takes no named columns")
-def test_an_unknown_column_is_refused(post, golden):
-    assert_refused(post, {**golden["features"][0], "no such column": 1}, "no such column")
+def test_an_unknown_column_is_not_read_with_a_warning(post, golden):
+    status, answer = post("/predict", {"features": {**golden["features"][0], "no such column": 1}})
+    assert status == 200, answer
+    assert "no such column" in [warning["field"] for warning in answer["warnings"]]
 
 
 def test_no_features_are_refused(post):
