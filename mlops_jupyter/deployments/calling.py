@@ -187,7 +187,7 @@ def _unfolded(word: str, values: list[Any], names: list[str] | None) -> dict[str
 
 
 def _warnings(answers: list[dict[str, Any]]) -> tuple[str, ...]:
-    """Return one sentence for each field that had values unlike those of the training data."""
+    """Return one line for each field that had values unlike those of the training data, and how many."""
     counts: dict[tuple[str, str], int] = {}
     first: dict[tuple[str, str], Mapping[str, Any]] = {}
     for warning in (each for answer in answers for each in answer.get("warnings", [])):
@@ -195,7 +195,6 @@ def _warnings(answers: list[dict[str, Any]]) -> tuple[str, ...]:
         counts[key] = counts.get(key, 0) + warning.get("count", 1)
         first.setdefault(key, warning)
     return tuple(
-        f"{field}: {count} {'value' if count == 1 else 'values'} unlike the training data, "
-        f"such as {first[field, reason]['got']} (expected {first[field, reason]['expected']})"
+        f"{field}: {count} such as {first[field, reason]['got']}, expected {first[field, reason]['expected']}"
         for (field, reason), count in counts.items()
     )

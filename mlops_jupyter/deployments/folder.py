@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mlops_jupyter.errors import NotFoundError, UsageError, did_you_mean
+from mlops_jupyter.errors import NotFoundError, RefusedError, UsageError, did_you_mean
 from mlops_jupyter.serving.documents import read_document, write_document
 from mlops_jupyter.serving.spec import (
     STATE,
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 ABOUT = "deployment.json"
 LOGS = "logs"
+CHAMPION = "champion"  # the alias of what a deploy or rollback made stable
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
 
@@ -116,6 +117,34 @@ def read_serving(folder: Path) -> Serving | None:
         return Serving(read_spec(path), read_weights(path / WEIGHTS))
     except (OSError, WeightsUnreadable, TypeError):
         return None
+
+
+def require_serving(folder: Path) -> Serving:
+    """Return what is to serve.
+
+    Raises
+    ------
+    RefusedError
+        When nothing has been live there yet.
+    """
+    serving = read_serving(folder)
+    if serving is None:
+        raise RefusedError(f"{folder.name} has nothing live", hint=f"mlops deploy {read_model(folder)}")
+    return serving
+
+
+def read_address(folder: Path) -> tuple[str, int]:
+    """Return host and port of a deployment.
+
+    Raises
+    ------
+    RefusedError
+        When nothing has been live there yet.
+    """
+    wanted = read_wanted(folder)
+    if wanted is None:
+        raise RefusedError(f"{folder.name} has nothing live", hint=f"mlops deploy {read_model(folder)}")
+    return wanted.host, wanted.port
 
 
 def read_state(folder: Path, generation: int) -> dict[str, Any]:

@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_jupyter.store import audit
 from mlops_jupyter.store.deployments import DeploymentEvent, insert_event, note_swap
+from mlops_jupyter.store.outbox import queue_alias
+
+from .folder import CHAMPION, read_model
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,6 +66,9 @@ def take_in(store: Store, folder: Path) -> int:
             note_swap(connection, event.deployment, str(event.version), event.previous)
             told = {"model": event.deployment, "to": event.version, "reason": event.reason, "at": event.began}
             audit.append(connection, "rollback", told, result="done while the store could not be written")
+    model = read_model(folder)
+    if folder.name == model:
+        queue_alias(store, model, CHAMPION, str(records[-1]["version"]))
     _overwrite(folder / RESERVE, _encode([]))
     return len(records)
 

@@ -33,7 +33,7 @@ from mlops_jupyter.store.deployments import (
 )
 from mlops_jupyter.store.faults import kill_point
 
-from .folder import activation, read_serving
+from .folder import CHAMPION, activation, read_serving
 from .requests import PROBE, Endpoint
 from .reserve import keep_record
 
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
 
     from .folder import Serving
 
-CHAMPION = "champion"
 _ANSWERS_WITHIN = 10.0
 _BUSY_MILLISECONDS = 250
 _flushing: list[subprocess.Popen[bytes]] = []

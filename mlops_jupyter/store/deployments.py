@@ -122,6 +122,12 @@ def find_deployment(store: Store, name: str) -> DeploymentRecord | None:
         return _find(connection, name)
 
 
+def is_stopped(store: Store, name: str) -> bool:
+    """Return whether a deployment is meant not to run."""
+    record = find_deployment(store, name)
+    return record is None or record.intent == "stopped"
+
+
 def list_deployments(store: Store) -> list[DeploymentRecord]:
     """Return all records, by name."""
     with store.read() as connection:

@@ -1,4 +1,4 @@
-"""The verbs of endpoints: deploy, predict, status, logs, history, rollback, start, stop."""
+"""The verbs of endpoints: those that change one are here, those that look at one in `watching`."""
 
 from __future__ import annotations
 
@@ -6,19 +6,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlops_jupyter.errors import MlopsError, RefusedError
-from mlops_jupyter.verbs.endpoint_results import (
-    Deployed,
-    History,
-    Logs,
-    Predictions,
-    RolledBack,
-    Started,
-    StatusReport,
-    Stopped,
-)
+from mlops_jupyter.errors import MlopsError, RefusedError, UsageError
+from mlops_jupyter.verbs.endpoint_results import Deployed, RolledBack, Started, Stopped
 from mlops_jupyter.verbs.progress import progress
 from mlops_jupyter.verbs.table import verb
+from mlops_jupyter.verbs.watching import history, logs, open_state, predict, status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +20,9 @@ if TYPE_CHECKING:
     from mlops_jupyter.deployments.live import Wish
     from mlops_jupyter.store.database import Store
     from mlops_jupyter.store.workspace import Workspace
-    from mlops_jupyter.verbs.types import Data, DeploymentName, Live, ModelName, VersionName
+    from mlops_jupyter.verbs.types import DeploymentName, ModelName, VersionName
+
+__all__ = ["deploy", "history", "logs", "predict", "rollback", "start", "status", "stop"]
 
 
 @verb(stage="endpoints", audited=True)
@@ -92,7 +86,7 @@ def deploy(
     from mlops_jupyter.store.versions import get_version
 
     began = time.monotonic()
-    workspace, store = _open()
+    workspace, store = open_state()
     record = get_version(store, model, version)
     chosen = settings(port=port, workers=workers)
     with progress(f"deploy {model} {record.version}") as report:
@@ -105,134 +99,6 @@ def deploy(
         live = go_live(workspace, store, wish, report)
         alias = _move_champion(workspace, store, wish, report) if live.changed else ""
     return _deployed(live, time.monotonic() - began, alias)
-
-
-@verb(stage="endpoints")
-def predict(deployment: DeploymentName, data: Live[Data]) -> Predictions:
-    """Ask a deployment for predictions of a data frame's rows.
-
-    Parameters
-    ----------
-    deployment : DeploymentName
-        The endpoint.
-    data : Live[Data]
-        A frame, array, sparse matrix or texts. Columns that the model does not know are not sent.
-
-    Returns
-    -------
-    Predictions
-        Behaves like a data frame with ``prediction``, probabilities and ``confidence`` under the index of the
-        data, and says which version answered.
-
-    Raises
-    ------
-    DataError
-        When the rows do not fit the model, naming row and field.
-    UnavailableError
-        When nothing answers.
-
-    Examples
-    --------
-    >>> mlops.predict("churn", X_test)["prediction"]  # doctest: +SKIP
-    """
-    import json
-
-    from mlops_jupyter.deployments.calling import call
-    from mlops_jupyter.deployments.folder import find_folder
-
-    began = time.monotonic()
-    workspace, _ = _open()
-    folder = find_folder(workspace.deployments, deployment)
-    serving = _serving(folder)
-    schema = json.loads((Path(serving.stable.package) / "model" / "feature_schema.json").read_bytes())
-    host, port = _where(folder)
-    called = call(host, port, schema, data)
-    seconds = time.monotonic() - began
-    return Predictions(deployment, called.versions, called.variants, called.frame, called.warnings, seconds)
-
-
-@verb(stage="endpoints")
-def status(deployment: DeploymentName | None = None) -> StatusReport:
-    """Show what really runs, by asking it.
-
-    Parameters
-    ----------
-    deployment : DeploymentName, optional
-        One deployment, with everything known of it; all when left out.
-
-    Returns
-    -------
-    StatusReport
-        State, versions with their share of the traffic, processes, memory, address.
-
-    Examples
-    --------
-    >>> mlops.status("churn").url  # doctest: +SKIP
-    """
-    from mlops_jupyter.deployments.folder import deployment_names, find_folder
-    from mlops_jupyter.deployments.observing import observe
-
-    workspace, store = _open()
-    names = [deployment] if deployment else deployment_names(workspace.deployments)
-    folders = [find_folder(workspace.deployments, name) for name in names]
-    return StatusReport(tuple(observe(folder, stopped=_is_stopped(store, folder.name)) for folder in folders))
-
-
-@verb(stage="endpoints")
-def logs(deployment: DeploymentName, *, lines: int = 50) -> Logs:
-    """Show the last lines that a deployment's server and supervisor wrote.
-
-    Parameters
-    ----------
-    deployment : DeploymentName
-        The endpoint.
-    lines : int
-        How many.
-
-    Returns
-    -------
-    Logs
-        The lines, and the files that hold all of them.
-
-    Examples
-    --------
-    >>> mlops.logs("churn", lines=20)  # doctest: +SKIP
-    """
-    from mlops_jupyter.deployments.folder import find_folder
-    from mlops_jupyter.deployments.records import last_lines, log_files
-
-    workspace, _ = _open()
-    files = log_files(find_folder(workspace.deployments, deployment))
-    return Logs(deployment, tuple(last_lines(files, lines)), tuple(map(str, files)))
-
-
-@verb(stage="endpoints")
-def history(deployment: DeploymentName, *, limit: int = 30) -> History:
-    """Show what was done to a deployment, when, by whom and why.
-
-    Parameters
-    ----------
-    deployment : DeploymentName
-        The endpoint.
-    limit : int
-        How many changes, newest first.
-
-    Returns
-    -------
-    History
-        Deploys, rollbacks, starts and stops, with their outcome.
-
-    Examples
-    --------
-    >>> mlops.history("churn")  # doctest: +SKIP
-    """
-    from mlops_jupyter.deployments.folder import find_folder
-    from mlops_jupyter.deployments.reserve import take_in
-    from mlops_jupyter.store.deployments import list_events
-
-    workspace, store = _open()
-    take_in(store, find_folder(workspace.deployments, deployment))
-    return History(deployment, tuple(list_events(store, deployment, limit)))
 
 
 @verb(stage="endpoints")  # keeps its own record: it must work when the audit log cannot be written
@@ -268,7 +134,8 @@ def rollback(
     --------
     >>> mlops.rollback("churn", to="1.1.0", reason="late flights are missed")  # doctest: +SKIP
     """
-    from mlops_jupyter.deployments.folder import find_folder
+    from mlops_jupyter.deployments.addresses import url_of
+    from mlops_jupyter.deployments.folder import find_folder, read_address, require_serving
     from mlops_jupyter.deployments.swap import swap, target_of
     from mlops_jupyter.store.database import open_store
     from mlops_jupyter.store.workspace import Workspace, find_workspace
@@ -276,7 +143,7 @@ def rollback(
     began = time.perf_counter()
     workspace = Workspace(find_workspace())  # needs neither to be made nor to be writable
     folder = find_folder(workspace.deployments, deployment)
-    serving = _serving(folder)
+    serving = require_serving(folder)
     target = target_of(serving, to)
     if target is None:
         return _load_and_go_back(workspace, folder, serving, str(to), reason, began)
@@ -285,7 +152,7 @@ def rollback(
     before = time.perf_counter() - began
     swapped = swap(lambda: open_store(workspace), folder, target, reason)
     return RolledBack(
-        deployment, swapped.version, swapped.previous, _url(folder), swapped.generation,
+        deployment, swapped.version, swapped.previous, url_of(*read_address(folder)), swapped.generation,
         swapped.milliseconds + before * 1000, True, swapped.answer["predictions"][0], reason,
         _queue_champion(workspace, folder, swapped.version), swapped.recorded,
     )  # fmt: skip
@@ -312,10 +179,11 @@ def start(deployment: DeploymentName | None = None) -> Started:
     from mlops_jupyter.deployments.folder import deployment_names, find_folder
     from mlops_jupyter.deployments.keeping import bring_back
     from mlops_jupyter.deployments.observing import observe
+    from mlops_jupyter.store.deployments import is_stopped
 
-    workspace, store = _open()
+    workspace, store = open_state()
     names = [deployment] if deployment else deployment_names(workspace.deployments)
-    names = [name for name in names if deployment or not _is_stopped(store, name)]
+    names = [name for name in names if deployment or not is_stopped(store, name)]
     folders = [find_folder(workspace.deployments, name) for name in names]
     back, failures = [], {}
     with progress("start") as report:
@@ -351,48 +219,9 @@ def stop(deployment: DeploymentName) -> Stopped:
     from mlops_jupyter.deployments.folder import find_folder
     from mlops_jupyter.deployments.keeping import end
 
-    workspace, store = _open()
+    workspace, store = open_state()
     folder = find_folder(workspace.deployments, deployment)
     return Stopped(deployment, tuple(end(store, folder)))
-
-
-def _open() -> tuple[Workspace, Store]:
-    from mlops_jupyter.store.database import open_store
-    from mlops_jupyter.store.workspace import open_workspace
-
-    workspace = open_workspace()
-    return workspace, open_store(workspace)
-
-
-def _serving(folder: Path) -> Serving:
-    from mlops_jupyter.deployments.folder import read_serving
-
-    serving = read_serving(folder)
-    if serving is None:
-        raise RefusedError(f"{folder.name} has nothing live", hint=f"mlops deploy {folder.name}")
-    return serving
-
-
-def _where(folder: Path) -> tuple[str, int]:
-    from mlops_jupyter.serving.wanted import read_wanted
-
-    wanted = read_wanted(folder)
-    if wanted is None:
-        raise RefusedError(f"{folder.name} has nothing live", hint=f"mlops deploy {folder.name}")
-    return wanted.host, wanted.port
-
-
-def _url(folder: Path) -> str:
-    from mlops_jupyter.deployments.addresses import url_of
-
-    return url_of(*_where(folder))
-
-
-def _is_stopped(store: Store, name: str) -> bool:
-    from mlops_jupyter.store.deployments import find_deployment
-
-    record = find_deployment(store, name)
-    return record is None or record.intent == "stopped"
 
 
 def _deployed(live: LiveDeployment, seconds: float, alias: str) -> Deployed:
@@ -410,7 +239,7 @@ def _deployed(live: LiveDeployment, seconds: float, alias: str) -> Deployed:
 
 def _move_champion(workspace: Workspace, store: Store, wish: Wish, report: Callable[[str], None]) -> str:
     """Move the alias in MLflow; when it is down the move waits, and the endpoint serves all the same."""
-    from mlops_jupyter.deployments.swap import CHAMPION
+    from mlops_jupyter.deployments.folder import CHAMPION
     from mlops_jupyter.registry import move_alias
     from mlops_jupyter.store.outbox import queue_alias
 
@@ -426,8 +255,8 @@ def _move_champion(workspace: Workspace, store: Store, wish: Wish, report: Calla
 
 
 def _queue_champion(workspace: Workspace, folder: Path, version: str) -> str:
-    from mlops_jupyter.deployments.folder import read_model
-    from mlops_jupyter.deployments.swap import CHAMPION, champion_follows
+    from mlops_jupyter.deployments.folder import CHAMPION, read_model
+    from mlops_jupyter.deployments.swap import champion_follows
     from mlops_jupyter.store.database import open_store
 
     try:
@@ -441,41 +270,48 @@ def _load_and_go_back(
     workspace: Workspace, folder: Path, serving: Serving, to: str, reason: str | None, began: float
 ) -> RolledBack:
     """Go back to a version that is not loaded: a generation is made of it first."""
-    from mlops_jupyter.deployments.folder import read_model
-    from mlops_jupyter.deployments.live import Wish, go_live
-    from mlops_jupyter.registry import cached, obtain
+    from mlops_jupyter.deployments.addresses import url_of
     from mlops_jupyter.store import audit
     from mlops_jupyter.store.database import open_store
-    from mlops_jupyter.store.versions import get_version
 
-    store, model = open_store(workspace), read_model(folder)
-    record = get_version(store, model, to)
-    if record.version == serving.stable.version:
-        raise RefusedError(f"{folder.name} is on {record.version} already")
-    told = {"deployment": folder.name, "to": record.version, "reason": reason}
-    entry = audit.begin(store, "rollback", told)
+    store = open_store(workspace)
+    entry = audit.begin(store, "rollback", {"deployment": folder.name, "to": to, "reason": reason})
     try:
-        with progress(f"rollback {folder.name} to {record.version}") as report:
-            report("verify")
-            package = cached(workspace, record) or obtain(workspace, store, record)
-            python_of_its_own = serving.stable.python != _this_python()
-            wish = Wish(
-                "rollback", folder.name, model, record.version, record.digest, package, _where(folder)[0],
-                isolated=python_of_its_own, reason=reason,
-            )  # fmt: skip
-            live = go_live(workspace, store, wish, report)
+        live = _load(workspace, store, folder, serving, to, reason)
     except BaseException as problem:
-        audit.finish(store, entry, f"{type(problem).__name__}: {problem}", "failed")
+        refused = isinstance(problem, RefusedError | UsageError)
+        outcome: audit.Outcome = "refused" if refused else "failed"
+        audit.finish(store, entry, f"{type(problem).__name__}: {problem}", outcome)
         raise
     milliseconds = (time.perf_counter() - began) * 1000
-    audit.finish(store, entry, f"{folder.name} answers with {record.version}")
+    now, record = live.serving, live.record
+    audit.finish(store, entry, f"{folder.name} answers with {now.stable.version}")
     return RolledBack(
-        folder.name, record.version, serving.stable.version, _url(folder), live.serving.spec.generation,
-        milliseconds, False, None, reason, _queue_champion(workspace, folder, record.version),
+        folder.name, now.stable.version, serving.stable.version, url_of(record.host, record.port),
+        now.spec.generation, milliseconds, False, None, reason,
+        _queue_champion(workspace, folder, now.stable.version),
     )  # fmt: skip
 
 
-def _this_python() -> str:
-    import sys
+def _load(
+    workspace: Workspace, store: Store, folder: Path, serving: Serving, to: str, reason: str | None
+) -> LiveDeployment:
+    from mlops_jupyter.deployments.folder import read_address, read_model
+    from mlops_jupyter.deployments.live import Wish, go_live
+    from mlops_jupyter.registry import cached, obtain
+    from mlops_jupyter.store.deployments import find_deployment
+    from mlops_jupyter.store.versions import get_version
 
-    return sys.executable
+    version = get_version(store, read_model(folder), to)
+    if version.version == serving.stable.version:
+        raise RefusedError(f"{folder.name} is on {version.version} already")
+    before = find_deployment(store, folder.name)
+    isolated = before.isolated if before else False
+    with progress(f"rollback {folder.name} to {version.version}") as report:
+        report("verify")
+        package = cached(workspace, version) or obtain(workspace, store, version)
+        wish = Wish(
+            "rollback", folder.name, version.model, version.version, version.digest, package,
+            read_address(folder)[0], isolated=isolated, reason=reason,
+        )  # fmt: skip
+        return go_live(workspace, store, wish, report)

@@ -166,7 +166,6 @@ def test_a_worker_that_falls_is_started_again(tiny):
     tiny.want(1)
     tiny.start()
     tiny.wait_for(1, "serving")
-    first = tiny.ask()["pid"]
     with pytest.raises((OSError, http.client.HTTPException)):
         tiny.ask("crash")
     assert tiny.ask()["version"] == "one"
@@ -174,8 +173,7 @@ def test_a_worker_that_falls_is_started_again(tiny):
         lambda: (s := tiny.state(1)) and sum(each["restarts"] for each in s["processes"]) == 1 and s
     )
     assert len(tiny.wait_until(lambda: len(tiny.workers()) == 2 and tiny.workers())) == 2
-    assert state["error"] == "worker-0 ended with exit code 7" or "worker-1" in state["error"]
-    assert first
+    assert state["error"] in {f"worker-{index} ended with exit code 7" for index in (0, 1)}
 
 
 def test_stopping_the_supervisor_leaves_no_process(tiny):
@@ -225,10 +223,10 @@ def test_a_deployment_has_one_supervisor(tiny):
     tiny.want(1)
     tiny.start()
     before = tiny.supervisor()
-    with pytest.raises(AssertionError):
-        tiny.wait_until(lambda: False, 0.01)
-    with pytest.raises(AssertionError, match="not within"):
-        tiny.start()
+    tiny.launch("another")
+    log = tiny.folder / "logs" / "supervisor.log"
+    tiny.wait_until(lambda: "another supervisor has this deployment" in log.read_text())
+    tiny.wait_until(lambda: len(tiny.ours()) == 2)
     assert tiny.supervisor() == before
 
 
