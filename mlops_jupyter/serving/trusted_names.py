@@ -67,8 +67,8 @@ FUNCTIONS = (
     | _in("sklearn.metrics._ranking", "average_precision_score roc_auc_score top_k_accuracy_score")
     | _in(
         "sklearn.metrics._regression",
-        "explained_variance_score max_error mean_absolute_error mean_absolute_percentage_error mean_squared_error"
-        " median_absolute_error r2_score root_mean_squared_error",
+        "explained_variance_score max_error mean_absolute_error mean_absolute_percentage_error"
+        " mean_squared_error median_absolute_error r2_score root_mean_squared_error",
     )
     | _in(
         "sklearn.metrics.pairwise",
@@ -77,8 +77,8 @@ FUNCTIONS = (
 )
 
 _LOSSES = (
-    "AbsoluteError ExponentialLoss HalfBinomialLoss HalfGammaLoss HalfMultinomialLoss HalfPoissonLoss HalfSquaredError"
-    " HalfTweedieLoss HalfTweedieLossIdentity HuberLoss PinballLoss"
+    "AbsoluteError ExponentialLoss HalfBinomialLoss HalfGammaLoss HalfMultinomialLoss HalfPoissonLoss"
+    " HalfSquaredError HalfTweedieLoss HalfTweedieLossIdentity HuberLoss PinballLoss"
 )
 _METRICS = (
     "BrayCurtis Canberra Chebyshev Dice Euclidean Hamming Haversine Jaccard Mahalanobis Manhattan Minkowski"
@@ -107,8 +107,8 @@ PRIVATE_CLASSES = (
     | _in("sklearn.model_selection._search_successive_halving", "HalvingGridSearchCV HalvingRandomSearchCV")
     | _in(
         "sklearn.gaussian_process.kernels",
-        "CompoundKernel ConstantKernel DotProduct ExpSineSquared Exponentiation Matern PairwiseKernel Product RBF"
-        " RationalQuadratic Sum WhiteKernel",
+        "CompoundKernel ConstantKernel DotProduct ExpSineSquared Exponentiation Matern PairwiseKernel Product"
+        " RBF RationalQuadratic Sum WhiteKernel",
     )
     | _in("sklearn.metrics._scorer", "_CurveScorer _PassthroughScorer _Scorer")
     | _in(
@@ -117,9 +117,9 @@ PRIVATE_CLASSES = (
     )
     | _in(
         "sklearn.model_selection._split",
-        "GroupKFold GroupShuffleSplit KFold LeaveOneGroupOut LeaveOneOut LeavePGroupsOut LeavePOut PredefinedSplit"
-        " RepeatedKFold RepeatedStratifiedKFold ShuffleSplit StratifiedGroupKFold StratifiedKFold"
-        " StratifiedShuffleSplit TimeSeriesSplit",
+        "GroupKFold GroupShuffleSplit KFold LeaveOneGroupOut LeaveOneOut LeavePGroupsOut LeavePOut"
+        " PredefinedSplit RepeatedKFold RepeatedStratifiedKFold ShuffleSplit StratifiedGroupKFold"
+        " StratifiedKFold StratifiedShuffleSplit TimeSeriesSplit",
     )
     | _in("sklearn.neighbors._ball_tree", "BallTree BallTree32 BallTree64")
     | _in("sklearn.neighbors._kd_tree", "KDTree KDTree32 KDTree64")

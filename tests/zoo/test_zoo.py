@@ -64,7 +64,7 @@ def test_the_models_of_tables_are_served_by_onnx_exactly(name, zoo):
 
 def test_most_of_the_zoo_is_served_by_onnx(zoo):
     share = np.mean([zoo(name).saved.format == "onnx" for name in names()])
-    assert share >= 0.55
+    assert share >= 0.78
 
 
 def _record(sample, row):

@@ -1,4 +1,4 @@
-"""Save a fitted model so that it answers elsewhere what it answers here: the format is chosen, and said why."""
+"""Save a fitted model so that it answers elsewhere what it answers here, and say why in this format."""
 
 from __future__ import annotations
 

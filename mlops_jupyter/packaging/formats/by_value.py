@@ -26,5 +26,5 @@ def write(model: Any, path: Path) -> None:
         ) from None
     try:
         path.write_bytes(cloudpickle.dumps(model))
-    except Exception as problem:  # any object of the user's can refuse in any way
+    except Exception as problem:  # noqa: BLE001  (an object of the user's can refuse in any way)
         raise ModelError(f"{type(model).__name__} cannot be saved by cloudpickle", why=str(problem)) from None

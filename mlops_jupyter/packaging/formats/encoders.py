@@ -1,8 +1,8 @@
 """Imputers and encoders of categories in ONNX, missing values included.
 
-ONNX strings cannot be missing: `MISSING_TEXT` stands for it on the way in. An encoder's table is what the encoder
-itself answers for each of its categories; where it refuses a category it has not seen, the graph refuses too, as
-the row to gather lies outside the table.
+ONNX strings cannot be missing: `MISSING_TEXT` stands for it on the way in. An encoder's table is what the
+encoder itself answers for each of its categories; where it refuses a category it has not seen, the graph
+refuses too, as the row to gather lies outside the table.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def encoded(graph: Graph, encoder: Any, columns: list[Tensor]) -> Tensor:
 
 
 def _is_missing(category: Any) -> bool:
-    return category is None or category != category or not isinstance(category == category, bool | np.bool_)  # noqa: PLR0124
+    return category is None or category != category or not isinstance(category == category, bool | np.bool_)
 
 
 def _codes(graph: Graph, column: Tensor, categories: Any) -> Tensor:
@@ -64,7 +64,7 @@ def _codes(graph: Graph, column: Tensor, categories: Any) -> Tensor:
 
 
 def _tables(encoder: Any) -> list[Any]:
-    """Return for each column the rows of its categories, with one more for the unknown where it is allowed."""
+    """Return for each column the rows of its categories, and one for the unknown where that is allowed."""
     categories = [list(c) for c in encoder.categories_]
     longest = max(map(len, categories))
     rows = [[c[min(i, len(c) - 1)] for c in categories] for i in range(longest)]
@@ -100,6 +100,28 @@ def _widths(encoder: Any) -> list[int]:
 def encode(graph: Graph, model: Any, inputs: list[Tensor]) -> Tensor:
     """Look every category up in the encoder's own answers."""
     return encoded(graph, model, [c for tensor in inputs for c in single_columns(tensor)])
+
+
+@transformer(preprocessing.TargetEncoder, whole=False)
+def encode_by_target(graph: Graph, model: Any, inputs: list[Tensor]) -> Tensor:
+    """Look up each category's mean of the target."""
+    if len(model.encodings_) != len(model.categories_):
+        raise NotImplementedError("ONNX has no converter for TargetEncoder with several classes")
+    columns = [c for tensor in inputs for c in single_columns(tensor)]
+    return graph.concat(
+        [
+            graph.rows_of(
+                np.append(means, model.target_mean_).reshape(-1, 1), _codes(graph, column, categories)
+            )
+            for column, categories, means in zip(columns, model.categories_, model.encodings_, strict=True)
+        ]
+    )
+
+
+@transformer(impute.MissingIndicator)
+def missing(graph: Graph, model: Any, x: Tensor) -> Tensor:  # noqa: ARG001
+    """Say where values are missing."""
+    return _missing(x, model.missing_values, text=x.text).to("DOUBLE").columns(model.features_)
 
 
 @transformer(impute.SimpleImputer, whole=False)

@@ -31,13 +31,13 @@ class Attempt:
 
 def attempt(model: Any, sample: Any, schema: dict[str, Any]) -> Attempt:
     """Convert the model and compare it with the original; never raises for what ONNX cannot do."""
-    from . import encoders, trees  # noqa: F401  (they register themselves with skl2onnx)
+    from . import encoders, formulas, members, trees  # noqa: F401  (they register themselves with skl2onnx)
 
     unfit = [c["name"] for c in schema["input"]["columns"] if c["type"] not in (*NUMERIC, "string")]
     if unfit:
         return Attempt(None, f"ONNX has no dates ({unfit[0]})")
     try:
-        content = convert(model, schema)
+        content = convert(members.answering(model), schema)
         runtime = GraphRuntime(content, schema)
         parity = compare(model, runtime, sample, schema)
     except Exception as problem:  # noqa: BLE001  (a converter can fail in any way: then the native model serves)
@@ -60,8 +60,15 @@ def convert(model: Any, schema: dict[str, Any]) -> bytes:
             target_opset=OPSET,
             options={"zipmap": False} if _is_classifier(model) else None,
         )
+    _refuse_locales(document)
     _allow_tree_ensemble(document)
     return bytes(document.SerializeToString(deterministic=True))
+
+
+def _refuse_locales(document: Any) -> None:
+    """Refuse a graph that lowers texts by a locale: a slim image has none, and would not even load it."""
+    if any(node.op_type == "StringNormalizer" for node in document.graph.node):
+        raise NotImplementedError("ONNX lowers texts by a locale that the server may not have")
 
 
 def _allow_tree_ensemble(document: Any) -> None:

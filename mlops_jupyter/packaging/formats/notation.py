@@ -1,8 +1,8 @@
 """ONNX written as one writes NumPy, so that a converter reads like the estimator's own `predict`.
 
-`@transformer`, `@regressor`, `@classifier` and `@margins` register a function with skl2onnx; from then on it is used
-wherever the estimator stands: alone, in a pipeline, under a ColumnTransformer or an ensemble. All arithmetic
-is in double precision, as in scikit-learn.
+`@transformer`, `@regressor`, `@classifier` and `@margins` register a function with skl2onnx; from then on it
+is used wherever the estimator stands: alone, in a pipeline, under a ColumnTransformer or an ensemble. All
+arithmetic is in double precision, as in scikit-learn.
 """
 
 from __future__ import annotations
@@ -63,16 +63,16 @@ class Tensor:
     def __neg__(self) -> Tensor:
         return self.graph("Neg", self)
 
-    def __gt__(self, other: Operand) -> Tensor:
+    def __gt__(self, other: Any) -> Tensor:
         return self.graph("Greater", self, other)
 
-    def __lt__(self, other: Operand) -> Tensor:
+    def __lt__(self, other: Any) -> Tensor:
         return self.graph("Less", self, other)
 
-    def __ge__(self, other: Operand) -> Tensor:
+    def __ge__(self, other: Any) -> Tensor:
         return self.graph("GreaterOrEqual", self, other)
 
-    def __le__(self, other: Operand) -> Tensor:
+    def __le__(self, other: Any) -> Tensor:
         return self.graph("LessOrEqual", self, other)
 
     def equals(self, other: Operand) -> Tensor:
@@ -257,6 +257,11 @@ def margins(*estimators: type) -> Decorator:
     return _decorator(estimators, _classifier_shapes, _by_margin, options=_OPTIONS)
 
 
+def decided(*estimators: type) -> Decorator:
+    """Register ``f(graph, model, x) -> (labels, probabilities)`` for classifiers with a rule of their own."""
+    return _decorator(estimators, _classifier_shapes, _labels_and_scores, options=_OPTIONS)
+
+
 def labelled(*estimators: type) -> Decorator:
     """Register ``f(graph, model, x) -> (labels, scores)`` for clusterers and outlier detectors."""
     return _decorator(
@@ -284,7 +289,7 @@ def _decorator(estimators: Any, shapes: Any, finish: Any, *, whole: bool = True,
 
 def _by_margin(graph: Graph, operator: Any, margin: Tensor) -> None:
     classes = operator.raw_operator.classes_
-    index = margin.argmax() if len(classes) > 2 else (margin.reshape(-1) > 0.0).to("INT64")  # noqa: PLR2004
+    index = margin.argmax() if len(classes) > 2 else (margin.reshape(-1) > 0.0).to("INT64")
     _labels_and_scores(graph, operator, (labels(graph, classes, index), margin))
 
 

@@ -1,4 +1,4 @@
-"""Does the converted model answer what the original answers?"""
+"""Measure whether a converted model answers what the original answers."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Parity:
 
 def compare(model: Any, candidate: Runtime, sample: Any, schema: dict[str, Any]) -> Parity:
     """Compare a model in memory with a runtime, on the sample and on rows made to tell them apart."""
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     reference = NativeRuntime(model, schema)
     with threadpool_limits(1):  # on a few rows threads cost more than they bring
@@ -113,15 +113,22 @@ def difference(expected: Prediction, got: Prediction, schema: dict[str, Any]) ->
         if output["classes"] is None and np.asarray(ours).dtype.kind == "f":
             scores = np.maximum(scores, _relative(ours, theirs))
         else:
-            changed |= np.asarray(ours).astype(str) != np.asarray(theirs).astype(str)
+            changed |= _other_label(np.asarray(ours), np.asarray(theirs))
     for ours, theirs in zip(expected.probabilities or (), got.probabilities or (), strict=True):
         scores = np.maximum(scores, _gap(ours, theirs).max(axis=1))
     beyond = changed | ~(scores <= TOLERANCE)
     return Parity(rows, int(changed.sum()), float(scores.max(initial=0.0)), int(beyond.sum()))
 
 
+def _other_label(ours: NDArray[Any], theirs: NDArray[Any]) -> NDArray[np.bool_]:
+    if ours.dtype.kind in "biuf" and theirs.dtype.kind in "biuf":
+        return np.asarray(ours != theirs)
+    return np.asarray(ours.astype(str) != theirs.astype(str))
+
+
 def _relative(ours: NDArray[Any], theirs: NDArray[Any]) -> NDArray[Any]:
-    return _gap(ours, theirs) / np.maximum(1.0, np.nan_to_num(np.abs(ours.astype(np.float64))))
+    size = np.nan_to_num(np.abs(ours.astype(np.float64)))
+    return np.asarray(_gap(ours, theirs) / np.maximum(1.0, size))
 
 
 def _gap(ours: NDArray[Any], theirs: NDArray[Any]) -> NDArray[Any]:

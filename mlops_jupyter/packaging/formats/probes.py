@@ -1,7 +1,7 @@
 """Rows made to tell two models apart: on the splits of trees, with values missing, unseen or out of range.
 
-A converted model is nearly always right on ordinary rows. It goes wrong where a float32 threshold moved, where
-ONNX has no missing value, where a category was never seen. So that is where it is asked.
+A converted model is nearly always right on ordinary rows. It goes wrong where a float32 threshold moved,
+where ONNX has no missing value, where a category was never seen. So that is where it is asked.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def _probe(kind: str, columns: Columns) -> Probe:
 
 
 def _is_free_text(column: dict[str, Any]) -> bool:
-    return column["type"] == "string" and column["dtype"] != "category"
+    return bool(column["type"] == "string" and column["dtype"] != "category")
 
 
 def _missing(column: dict[str, Any]) -> Any:
@@ -92,7 +92,7 @@ def _changed(base: Columns, changes: list[tuple[dict[str, Any], list[Any]]]) -> 
 
 
 def _set(array: NDArray[Any], where: slice, values: list[Any]) -> NDArray[Any]:
-    if array.dtype.kind in "iub" and any(v is None or v != v for v in values):  # noqa: PLR0124
+    if array.dtype.kind in "iub" and any(v is None or v != v for v in values):
         array = array.astype(object if array.dtype.kind == "b" else np.float64)
     array[where] = values
     return array
@@ -162,7 +162,7 @@ def _splits(model: Any) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
 def _on_splits(
     model: Any, sample: Any, base: Columns, described: list[dict[str, Any]]
 ) -> list[tuple[dict[str, Any], list[Any]]]:
-    """Place rows on the splits of the last step, one step of the number to either side, and where float32 rounds."""
+    """Place rows on the splits of the last step, one step of the number beside, and where float32 rounds."""
     before, last = (model[:-1], model[-1]) if hasattr(model, "steps") else (None, model)
     splits = thresholds(last)
     numeric = [c for c in described if c["type"] in (*REAL, *WHOLE)]
@@ -204,7 +204,7 @@ def _source(
                     column,
                     (1.0 if abs(slope - 1) < 1e-12 else slope),
                     (0.0 if abs(offset) < 1e-12 else offset),
-                )  # noqa: PLR2004
+                )
     return None
 
 

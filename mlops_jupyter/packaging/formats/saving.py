@@ -52,7 +52,7 @@ class _Request:
     code: list[str]
 
     def saved(self, why: str, parity: dict[str, Any] | None = None, **config: Any) -> SavedModel:
-        document = {
+        document: dict[str, Any] = {
             "preprocessor": None,
             "code": self.code,
             "estimator": _type_name(self.model),

@@ -56,11 +56,11 @@ def _model_error(model: Any, refusal: UntrustedModelError) -> ModelError:
     if local:
         return ModelError(
             f"{', '.join(local)} is defined in the notebook, where a server cannot find it",
-            hint="move it to a module (%%writefile features.py) and import it, or take it along with --allow-pickle",
+            hint="move it to a module (%%writefile features.py) and import it, or allow --allow-pickle",
         )
     return ModelError(
-        f"{type(model).__name__} holds {', '.join(refusal.names) or 'something'} that may not be loaded from a package",
-        hint="put your own code in a module (--code features.py), or save it by cloudpickle with --allow-pickle",
+        f"{type(model).__name__} holds {', '.join(refusal.names) or 'something'} that no package may load",
+        hint="put your own code in a module (--code features.py), or allow cloudpickle by --allow-pickle",
     )
 
 
@@ -107,7 +107,7 @@ def _without_ids(node: Any) -> str:
 
 
 def _renumber(document: Any) -> None:
-    """Number shared nodes in the order they are met; what stands alone, or cannot change, needs no number."""
+    """Give numbers to what is shared, in the order it is met; what stands alone needs none."""
     shared = Counter(node.get("__id__") for node in _nodes(document) if node["__loader__"] != "JsonNode")
     numbers: dict[int, int] = {}
     for node in _nodes(document):
@@ -125,8 +125,9 @@ def _rename_members(document: Any) -> dict[str, str]:
 
 
 def _member(name: str, content: bytes) -> bytes:
-    handlers: dict[str, Callable[[bytes], bytes]] = {"npy": _clean_array, "npz": _clean_sparse}
-    return handlers.get(name.rpartition(".")[2], lambda same: same)(content)
+    handlers: dict[str, Callable[[bytes], bytes]] = {".npy": _clean_array, ".npz": _clean_sparse}
+    clean = handlers.get(name[-4:])
+    return clean(content) if clean else content
 
 
 def _clean_array(content: bytes) -> bytes:

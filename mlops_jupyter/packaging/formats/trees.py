@@ -1,7 +1,7 @@
 """Trees in ONNX, exact to the last bit of every split.
 
-skl2onnx writes thresholds as float32, which moves every row that lies on a split. The `TreeEnsemble` operator of
-ai.onnx.ml 5 compares in double precision, so thresholds, missing values and categories are those of
+skl2onnx writes thresholds as float32, which moves every row that lies on a split. The `TreeEnsemble` operator
+of ai.onnx.ml 5 compares in double precision, so thresholds, missing values and categories are those of
 scikit-learn. Trees that scikit-learn grows on float32 features (all but HistGradientBoosting) see the same
 rounding in the graph.
 """
@@ -176,7 +176,7 @@ def _boosted(graph: Graph, model: Any, x: Tensor) -> Tensor:
     """Return the raw scores of GradientBoosting, of shape (rows, trees per stage)."""
     from sklearn.dummy import DummyClassifier, DummyRegressor
 
-    if not (isinstance(model.init_, str) or isinstance(model.init_, DummyClassifier | DummyRegressor)):
+    if not isinstance(model.init_, str | DummyClassifier | DummyRegressor):
         raise NotImplementedError(f"ONNX has no converter for init={type(model.init_).__name__}")
     forest = Forest()
     for stage in model.estimators_:

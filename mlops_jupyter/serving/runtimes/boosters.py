@@ -1,4 +1,4 @@
-"""xgboost, lightgbm and catboost, each from its own file: no pickle, no scikit-learn where the booster suffices."""
+"""xgboost, lightgbm and catboost, each from its own file: nothing is unpickled."""
 
 from __future__ import annotations
 

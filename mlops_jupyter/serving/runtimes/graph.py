@@ -87,7 +87,7 @@ class GraphRuntime:
 
 
 def _tables(probabilities: Any, outputs: list[dict[str, Any]]) -> list[NDArray[np.float64]]:
-    """One table per output: ONNX has a sequence of tables, or one more dimension, padded to the most classes."""
+    """Return one table per output: ONNX has a sequence, or one more dimension, padded to the most classes."""
     tables = [probabilities] if len(outputs) == 1 else list(probabilities)
     widths = [len(output["classes"]) for output in outputs]
     return [np.asarray(t[:, :n], dtype=np.float64) for t, n in zip(tables, widths, strict=True)]

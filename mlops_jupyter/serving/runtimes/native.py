@@ -80,7 +80,7 @@ def _is_object_array(item: Any) -> bool:
 
 
 def single_threaded(model: Any) -> Any:
-    """Set ``n_jobs`` to 1 wherever the model or what is inside it has one: the server's workers are the parallelism."""
+    """Set ``n_jobs`` to 1 wherever there is one inside: the server's workers are the parallelism."""
     for part in parts(model):
         if getattr(part, "n_jobs", None) not in (None, 1):
             part.n_jobs = 1

@@ -44,7 +44,7 @@ class Runtime(Protocol):
 
 
 def gives_probabilities(schema: dict[str, Any]) -> bool:
-    """Tell whether answers have probabilities by class: a mixture has some too, but its components have no names.
+    """Tell whether answers have probabilities by class; a mixture has some, but its components no names.
 
     Examples
     --------

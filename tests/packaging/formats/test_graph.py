@@ -216,8 +216,10 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.preprocessing import StandardScaler
 from sklearn.pipeline import make_pipeline
 features = np.random.default_rng(0).normal(size=(50, 2))
-model = make_pipeline(StandardScaler(), RandomForestClassifier(3, random_state=0)).fit(features, features[:, 0] > 0)
-schema = {"input": {"kind": "matrix", "columns": [{"name": "x0", "type": "double"}, {"name": "x1", "type": "double"}]}}
+model = make_pipeline(StandardScaler(), RandomForestClassifier(3, random_state=0))
+model.fit(features, features[:, 0] > 0)
+columns = [{"name": name, "type": "double"} for name in ("x0", "x1")]
+schema = {"input": {"kind": "matrix", "columns": columns}}
 print(hashlib.sha256(graph.convert(model, schema)).hexdigest())
 """
 

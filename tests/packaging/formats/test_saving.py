@@ -122,7 +122,7 @@ def test_a_function_of_the_notebook_goes_along_by_value_when_allowed(keep, from_
 
 
 def test_pickle_is_never_used_without_leave(keep):
-    with pytest.raises(ModelError, match="not allowed.*--allow-pickle"):
+    with pytest.raises(ModelError, match=r"not allowed.*--allow-pickle"):
         keep(line(), FEATURES, format="cloudpickle")
 
 
