@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .columns import EXPECTED, WrongValue
-from .problems import MOST, Problem, invalid, nearest, shortened, shortened_name
+from .problems import MOST, Problem, Warned, invalid, nearest, shortened, shortened_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,6 +35,7 @@ class Diagnosis:
         self._columns = {column.name: column for column in columns}
         self._kind = kind
         self._problems: list[Problem] = []
+        self._unread: dict[str, Warned] = {}
         self._values: dict[str, list[Any]] = {name: [] for name in self._columns}
 
     def of_records(self, records: list[Any]) -> dict[str, list[Any]]:
@@ -61,6 +63,11 @@ class Diagnosis:
         except _EnoughProblems:
             pass
         return self._outcome()
+
+    @property
+    def unread(self) -> tuple[Warned, ...]:
+        """What was sent beside the model's columns, one warning a name."""
+        return tuple(self._unread.values())
 
     def _outcome(self) -> dict[str, list[Any]]:
         if self._problems:
@@ -96,12 +103,29 @@ class Diagnosis:
         return f"a list of {len(self._columns)} numbers, or {named}" if self._kind != "columns" else named
 
     def _read_names(self, row: int | None, named: Mapping[str, Any]) -> None:
+        absent = [name for name in self._columns if name not in named]
         for name in (name for name in named if name not in self._columns):
-            expected = f"not a column of this model{nearest(name, self._columns)}"
-            self._add(row, shortened_name(name), "extra", shortened(named[name]), expected)
+            self._read_extra(row, name, named[name], absent)
         for name, column in self._columns.items():
             if name not in named and self._must_be_given(column):
                 self._add(row, name, "missing", "nothing", EXPECTED[column.type])
+
+    def _read_extra(self, row: int | None, name: str, value: Any, absent: list[str]) -> None:
+        """Refuse what looks like a misspelling of an absent column; leave the rest unread, and say so."""
+        meant = nearest(name, absent)
+        if meant:
+            self._add(
+                row, shortened_name(name), "extra", shortened(value), f"not a column of this model{meant}"
+            )
+            return
+        before = self._unread.get(name)
+        if before is not None:
+            self._unread[name] = replace(before, count=before.count + 1)
+        elif len(self._unread) < MOST:
+            expected = "not a column of this model: not read"
+            self._unread[name] = Warned(
+                shortened_name(name), "extra", row or 0, 1, shortened(value), expected
+            )
 
     def _must_be_given(self, column: Column) -> bool:
         return not column.nullable and self._kind != "sparse"

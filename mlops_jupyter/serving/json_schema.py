@@ -93,7 +93,7 @@ def record_schema(schema: Mapping[str, Any], dialect: Dialect) -> Schema:
     return {
         "type": "object",
         **({"required": required} if required else {}),
-        "additionalProperties": False,
+        "additionalProperties": True,  # not read, with a warning
         "properties": {column["name"]: column_schema(column, dialect) for column in columns},
     }
 

@@ -6,8 +6,9 @@ is not plainly right is read again value by value (`diagnosis`), which mends it 
 
 The rules: columns go by name, so their order never matters. A JSON integer passes for a float, ``1.0`` for an
 integer, a boolean for no number. A nullable column may be null or absent; any other must be there. An extra
-column is refused, and so is a key given twice. A number outside the range seen in training or an unseen
-category is answered, with a warning.
+column is not read, with a warning, so that who calls the newer version is answered after a rollback as well;
+one that looks like a misspelling of an absent column is refused, and so is a key given twice. A number
+outside the range seen in training or an unseen category is answered, with a warning.
 """
 
 from __future__ import annotations
@@ -100,12 +101,12 @@ class Validator:
             raise too_large(self._limits.body_bytes)
         features = decode(body)
         rows = self._count(features)
-        blocks = self._blocks(features)
+        blocks, unread = self._blocks(features)
         repeated = repeated_key(body, features)
         if repeated is not None:
             raise invalid([Problem(None, shortened_name(repeated), "duplicate", "twice", "given twice")])
         warnings = chain.from_iterable(map(Group.warnings, self._groups, blocks))
-        return Request(self._batch(blocks, rows), tuple(warnings))
+        return Request(self._batch(blocks, rows), (*unread, *warnings))
 
     def _count(self, features: Any) -> int:
         rows = 1
@@ -128,13 +129,14 @@ class Validator:
             positional and features and type(features[0]) is not list and type(features[0]) is not dict
         )
 
-    def _blocks(self, features: Any) -> list[NDArray[Any]]:
+    def _blocks(self, features: Any) -> tuple[list[NDArray[Any]], tuple[Warned, ...]]:
+        """Return one block of values a group, and what was sent beside them."""
         try:
             read = self._read_plainly(features)
-            return [group.block(read(group)) for group in self._groups]
+            return [group.block(read(group)) for group in self._groups], ()
         except (KeyError, TypeError, ValueError, OverflowError):
-            read = self._read_carefully(features)
-            return [_mended_block(group, read(group)) for group in self._groups]
+            read, unread = self._read_carefully(features)
+            return [_mended_block(group, read(group)) for group in self._groups], unread
 
     def _read_plainly(self, features: Any) -> ReadRows:
         """Return what picks the rows of a group, when the request has just the model's columns."""
@@ -156,13 +158,13 @@ class Validator:
             raise Irregular
         return lambda group: list(map(group.pick_at if by_position else group.pick, records))
 
-    def _read_carefully(self, features: Any) -> ReadRows:
+    def _read_carefully(self, features: Any) -> tuple[ReadRows, tuple[Warned, ...]]:
         diagnosis = Diagnosis(self._columns, self._kind)
         if _is_columns(features):
             values = diagnosis.of_columns(features)
         else:
             values = diagnosis.of_records(features if self._is_records(features) else [features])
-        return lambda group: list(zip(*group.pick(values), strict=True))
+        return lambda group: list(zip(*group.pick(values), strict=True)), diagnosis.unread
 
     def _batch(self, blocks: list[NDArray[Any]], rows: int) -> Batch:
         columns: dict[str, NDArray[Any]] = {}
