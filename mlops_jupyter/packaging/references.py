@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Origin: TypeAlias = str
 INSTALLED, PROJECT, NOTEBOOK, PYTHON = "installed", "project", "notebook", "python"
 _MAIN = ("__main__", "__mp_main__")
+_CYTHON = "_cython_"  # where compiled functions have their type; it has no file
 
 
 @dataclass(frozen=True, order=True)
@@ -92,7 +93,7 @@ def origin(module: str) -> Origin:
     top = module.partition(".")[0]
     if top in _MAIN:
         return NOTEBOOK
-    if top in sys.stdlib_module_names or top in sys.builtin_module_names:
+    if top in sys.stdlib_module_names or top in sys.builtin_module_names or top.startswith(_CYTHON):
         return PYTHON
     source = module_file(module) or module_file(top)
     if source is None:

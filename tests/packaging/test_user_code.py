@@ -171,3 +171,10 @@ def test_a_function_of_the_notebook_is_taken_by_value_when_allowed(run_python):
 def test_a_module_without_source_is_refused():
     with pytest.raises(ModelError, match="source of module 'no_such_module' is not there"):
         collect_code(["no_such_module"])
+
+
+def test_compiled_functions_of_a_library_are_not_taken_for_the_notebooks():
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    model = HistGradientBoostingClassifier(max_iter=1).fit([[0.0], [1.0]] * 20, ["late", "on time"] * 20)
+    assert find_references(model).notebook == ()
