@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlops_jupyter.errors import NotFoundError, UnavailableError
 from mlops_jupyter.verbs.progress import progress
 from mlops_jupyter.verbs.results import Block, Facts, Note, Quantity, Result, Table
 from mlops_jupyter.verbs.table import verb
 from mlops_jupyter.verbs.values import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from mlops_jupyter.packaging.request import BuiltPackage
+    from mlops_jupyter.store.workspace import Workspace
     from mlops_jupyter.verbs.types import ColumnName, Data, FilePath, Live, Model, ModelName, Target
+
+
+_ADDRESSES = ("models:/", "runs:/")
+_ABSENT = ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND")
 
 
 @dataclass(frozen=True)
@@ -188,31 +195,32 @@ def package(
     >>> mlops.package(pipe, name="churn", data=X_train, target=y_train)  # doctest: +SKIP
     """
     from mlops_jupyter.packaging.building import build
-    from mlops_jupyter.packaging.request import PackageRequest
+    from mlops_jupyter.packaging.request import PackageRequest, check_name
     from mlops_jupyter.store.database import open_store
     from mlops_jupyter.store.workspace import open_workspace
     from mlops_jupyter.verbs.provenance import git_state
 
-    request = PackageRequest(
-        model=model,
-        name=str(name),
-        data=data,
-        target=target,
-        test_data=test_data,
-        test_target=test_target,
-        slices=tuple(slices or ()),
-        threshold=threshold,
-        format=format,
-        allow_pickle=allow_pickle,
-        code=tuple(code or ()),
-        preprocessor=preprocessor,
-        to=Path(to).expanduser() if to else None,
-        run=run,
-        git=git_state(),
-        fingerprints=_fingerprints(train=data, test=test_data),
-    )
-    with progress(f"package {name}") as report:
+    check_name(str(name))
+    with ExitStack() as stack, progress(f"package {name}") as report:
         workspace = open_workspace()
+        request = PackageRequest(
+            model=stack.enter_context(_fetched(workspace, model, report)),
+            name=str(name),
+            data=data,
+            target=target,
+            test_data=test_data,
+            test_target=test_target,
+            slices=tuple(slices or ()),
+            threshold=threshold,
+            format=format,
+            allow_pickle=allow_pickle,
+            code=tuple(code or ()),
+            preprocessor=preprocessor,
+            to=Path(to).expanduser() if to else None,
+            run=run or _run_in(model),
+            git=git_state(),
+            fingerprints=_fingerprints(train=data, test=test_data),
+        )
         return _packaged(build(workspace, open_store(workspace), request, report))
 
 
@@ -234,6 +242,10 @@ def verify(package: FilePath) -> Verified:
     ------
     IntegrityError
         Naming the file that is missing, changed, extra, a link or outside.
+
+    Examples
+    --------
+    >>> mlops.verify("churn@champion")  # doctest: +SKIP
     """
     from mlops_jupyter.packaging.sealing import verified
 
@@ -267,6 +279,35 @@ def _packaged(built: BuiltPackage) -> Packaged:
     )
 
 
+def _run_in(model: Any) -> str | None:
+    """Return the run that an address names."""
+    return model.split("/")[1] if isinstance(model, str) and model.startswith("runs:/") else None
+
+
+@contextmanager
+def _fetched(workspace: Workspace, model: Any, report: Callable[[str], None]) -> Iterator[Any]:
+    """Yield the model; of an address, the folder of the MLflow model there, for as long as it is needed."""
+    if not (isinstance(model, str) and model.startswith(_ADDRESSES)):
+        yield model
+        return
+    import tempfile
+
+    from mlops_jupyter.registry import connection
+    from mlops_jupyter.registry.fetching import download
+
+    report("fetch")
+    with tempfile.TemporaryDirectory() as place:
+        connection.client(workspace, report)
+        try:
+            with connection.calls(workspace):
+                folder = download(workspace, model, Path(place))
+        except UnavailableError as failure:
+            if getattr(failure.__cause__, "error_code", "") in _ABSENT:
+                raise NotFoundError(f"MLflow has no model at {model!r}", why=failure.why) from None
+            raise
+        yield folder
+
+
 def _fingerprints(**data: Any) -> dict[str, str]:
     """Return the fingerprint of each data set that was given, in the form the model takes it."""
     import numpy as np
@@ -286,7 +327,6 @@ def _locate(word: str) -> tuple[Path, str | None]:
     folder = Path(word).expanduser()
     if folder.is_dir():
         return folder, None
-    from mlops_jupyter.errors import NotFoundError
     from mlops_jupyter.store.database import open_store
     from mlops_jupyter.store.versions import find_version
     from mlops_jupyter.store.workspace import open_workspace

@@ -84,12 +84,12 @@ def test_help_lists_every_verb(shell):
 
 
 def test_an_unknown_verb_names_the_nearest(shell):
-    with pytest.raises(UsageError, match="there is no verb 'depoly'; did you mean deploy?"):
+    with pytest.raises(UsageError, match="there is no verb 'depoly'; did you mean deploy"):
         run(shell, "%mlops depoly churn")
 
 
 def test_an_unknown_option_names_the_nearest(shell):
-    with pytest.raises(UsageError, match="audit has no option --limti; did you mean --limit?"):
+    with pytest.raises(UsageError, match="audit has no option --limti; did you mean --limit"):
         run(shell, "%mlops audit --limti 3")
 
 

@@ -57,9 +57,10 @@ def test_papermill_fails_with_the_line_in_its_message(workspace):
         from papermill.exceptions import PapermillExecutionError
 
     source, out = NOTEBOOKS / "unknown_verb.ipynb", workspace / "out.ipynb"
-    with warnings.catch_warnings(), pytest.raises(PapermillExecutionError) as failure:
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        papermill.execute_notebook(source, out, cwd=workspace, progress_bar=False)
+        with pytest.raises(PapermillExecutionError) as failure:
+            papermill.execute_notebook(source, out, cwd=workspace, progress_bar=False)
     assert FAILURES["unknown_verb"] in str(failure.value)
     assert not (workspace / "after_the_failure").exists()
     assert FAILURES["unknown_verb"] in out.read_text()
