@@ -13,6 +13,7 @@ import sqlite3
 import threading
 import urllib.error
 import urllib.request
+import warnings
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -116,6 +117,18 @@ def probe(uri: str) -> None:
         raise unavailable(uri, why) from None
 
 
+def without_login(uri: str) -> str:
+    """Return an address as urllib takes it.
+
+    Examples
+    --------
+    >>> without_login("http://me:secret@host:5000/mlflow")
+    'http://host:5000/mlflow'
+    """
+    parts = urlsplit(uri)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
 def unavailable(uri: str, why: str) -> UnavailableError:
     """Say that MLflow cannot be used, and what to look at."""
     hint = "start it, or set MLOPS_TRACKING_URI to another"
@@ -162,13 +175,15 @@ def bounded() -> Iterator[None]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep the migrations' and the registry's chatter out of the notebook."""
+    """Keep the migrations', the registry's and the deprecations' chatter out of the notebook."""
     loggers = [logging.getLogger(name) for name in TALKATIVE]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)

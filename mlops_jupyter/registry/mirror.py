@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 EVERY_SECONDS = 60
 MODELS_PAGE = 500
+DETACHED = '"$0" "$@" </dev/null >/dev/null 2>&1 &'
 CHILD = (
     "import sys; sys.path.append(sys.argv[1]); "
     "from mlops_jupyter.registry.mirror import refresh_detached; refresh_detached(sys.argv[2])"
@@ -78,13 +79,12 @@ def refresh_in_background(workspace: Workspace) -> bool:
         "MLOPS_TRACKING_URI": tracking_uri(workspace),
         "MLFLOW_DISABLE_TELEMETRY": "true",
     }
-    subprocess.Popen(
-        [sys.executable, "-P", "-c", CHILD, str(room), str(workspace.root)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+    # through a shell that ends at once, so that nobody has to wait for the child
+    subprocess.run(
+        ["/bin/sh", "-c", DETACHED, sys.executable, "-P", "-c", CHILD, str(room), str(workspace.root)],
         start_new_session=True,
         env=environment,
+        check=False,
     )
     return True
 

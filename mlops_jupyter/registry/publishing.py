@@ -212,23 +212,22 @@ def verify_stored(workspace: Workspace, logged: Any, manifest: Manifest) -> None
 
 
 def make_version(workspace: Workspace, mlflow: Any, manifest: Manifest, logged: Any) -> Entry:
-    """Make the version, marked incomplete, and step back if somebody elsewhere was first."""
-    tags = tags_of(manifest)
+    """Make the version, marked incomplete; if another workspace was first with its number, step back."""
     if is_server(tracking_uri(workspace)):
         link = {"source": f"models:/{logged.model_id}", "model_id": logged.model_id}
     else:
         # with an id, MLflow's SQL store would look it up at the *global* tracking address
         link = {"source": logged.artifact_location, "run_id": logged.source_run_id}
-    made = entry_of(mlflow.create_model_version(manifest.model, tags=tags, **link))
+    made = mlflow.create_model_version(manifest.model, tags=tags_of(manifest), **link)
     kill_point("register: version made")
-    rivals = [each for each in entries(mlflow, manifest.model) if each.version == manifest.version]
-    if made is None or rivals[0].number != made.number:
-        mlflow.delete_model_version(manifest.model, str(rivals[-1].number if made is None else made.number))
-        raise ConflictError(
-            f"{manifest.model} {manifest.version} was registered from elsewhere in this moment",
-            hint="run it again",
-        )
-    return made
+    first = next(each for each in entries(mlflow, manifest.model) if each.version == manifest.version)
+    if first.number == int(made.version):
+        return first
+    mlflow.delete_model_version(manifest.model, str(made.version))
+    if first.digest != manifest.digest:
+        name = f"{manifest.model} {manifest.version}"
+        raise ConflictError(f"{name} was registered from elsewhere in this moment", hint="package again")
+    return first
 
 
 def completed(mlflow: Any, entry: Entry) -> Entry:
