@@ -17,6 +17,7 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 from .archives import UnsafeArchiveError, check_archive
+from .parts import unsound_tree
 from .trusted_names import (
     BOOSTERS,
     CONSTRUCTED,
@@ -74,7 +75,10 @@ def load_skops(path: Path, code: Collection[str] = ()) -> Any:
         raise UntrustedModelError(
             f"{path.name} holds {_listed(refused)}, which may not be loaded", tuple(refused)
         )
-    return skops.io.load(path, trusted=sorted(names))
+    model = skops.io.load(path, trusted=sorted(names))
+    if part := unsound_tree(model):
+        raise UntrustedModelError(f"{path.name} holds a {part} whose tree points outside itself")
+    return model
 
 
 def check_skops(path: Path, code: Collection[str] = ()) -> set[str]:

@@ -7,9 +7,9 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mlops_jupyter.serving.parts import parts
 from mlops_jupyter.serving.runtimes import GraphRuntime
 from mlops_jupyter.serving.runtimes.graph import MATRIX
-from mlops_jupyter.serving.runtimes.native import parts
 
 from .parity import compare
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlops_jupyter.serving.batch import Batch
+from mlops_jupyter.serving.parts import parts
 from mlops_jupyter.serving.runtimes.graph import as_columns
-from mlops_jupyter.serving.runtimes.native import parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +58,7 @@ def probes(model: Any, sample: Any, schema: dict[str, Any]) -> list[Probe]:
         "values out of range": (
             (c, _beyond(base[c["name"]])) for c in described if c["type"] in (*REAL, *WHOLE)
         ),
-        "unseen categories": ((c, list(UNSEEN)) for c in described if _is_free_text(c)),
+        "unseen categories": ((c, list(UNSEEN)) for c in described if c["type"] == "string"),
     }
     found = [(kind, _changed(base, list(change))) for kind, change in changes.items()]
     return [_probe(kind, columns) for kind, columns in found if columns is not None]
@@ -66,10 +66,6 @@ def probes(model: Any, sample: Any, schema: dict[str, Any]) -> list[Probe]:
 
 def _probe(kind: str, columns: Columns) -> Probe:
     return Probe(kind, Batch(columns, len(next(iter(columns.values())))))
-
-
-def _is_free_text(column: dict[str, Any]) -> bool:
-    return bool(column["type"] == "string" and column["dtype"] != "category")
 
 
 def _missing(column: dict[str, Any]) -> Any:

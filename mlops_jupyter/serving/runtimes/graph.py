@@ -47,6 +47,7 @@ class GraphRuntime:
         self._failure = onnxruntime.capi.onnxruntime_pybind11_state.InvalidArgument
         self._matrix = self._inputs == [(MATRIX, "tensor(double)")]
         self._names = [column["name"] for column in schema["input"]["columns"]]
+        self._single = {c["name"] for c in schema["input"]["columns"] if c["dtype"] in ("float32", "float16")}
         self._outputs = schema["output"]["outputs"]
         self._wanted = [o.name for o in self._session.get_outputs()][
             : 2 if gives_probabilities(schema) else 1
@@ -54,7 +55,7 @@ class GraphRuntime:
 
     def predict(self, batch: Batch) -> Prediction:
         """Answer a validated batch."""
-        if batch.block is not None and self._matrix:
+        if batch.block is not None and self._matrix and not self._single:
             return self._run({MATRIX: batch.block})
         return self.predict_columns(batch.columns)
 
@@ -64,6 +65,9 @@ class GraphRuntime:
 
     def predict_columns(self, columns: Mapping[str, NDArray[Any]]) -> Prediction:
         """Answer one array of shape (rows,) per column."""
+        if self._single:  # the model sees them rounded, so a row on a split must be rounded here as well
+            rounded = {name: columns[name].astype(np.float32) for name in self._single}
+            columns = {**columns, **rounded}
         return self._run(self._feeds(columns))
 
     def _feeds(self, columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

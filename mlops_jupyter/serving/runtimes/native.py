@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..batch import as_model_input
+from ..parts import parts
 from ..trust import load_skops
 from .prediction import Prediction, gives_probabilities, split_outputs, split_probabilities
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from ..batch import Batch
@@ -47,36 +47,6 @@ def open_skops(folder: Path, config: dict[str, Any], schema: dict[str, Any]) -> 
     """Open a model saved by skops, against our own list of types."""
     model = load_skops(folder / config["model"], config.get("code") or ())
     return NativeRuntime(single_threaded(model), schema)
-
-
-def parts(model: Any) -> Iterator[Any]:
-    """Yield the model and every object inside it that has attributes: steps, fitted members, trees.
-
-    Examples
-    --------
-    >>> from sklearn.pipeline import make_pipeline
-    >>> from sklearn.preprocessing import StandardScaler
-    >>> [type(part).__name__ for part in parts(make_pipeline(StandardScaler()))]
-    ['Pipeline', 'StandardScaler']
-    """
-    seen: set[int] = set()
-    queue = [model]
-    while queue:
-        item = queue.pop(0)
-        if id(item) in seen:
-            continue
-        seen.add(id(item))
-        if isinstance(item, dict):
-            queue.extend(item.values())
-        elif isinstance(item, list | tuple) or _is_object_array(item):
-            queue.extend(item if not _is_object_array(item) else item.ravel().tolist())
-        elif hasattr(item, "__dict__") and not isinstance(item, type) and not callable(item):
-            yield item
-            queue.extend(vars(item).values())
-
-
-def _is_object_array(item: Any) -> bool:
-    return bool(getattr(getattr(item, "dtype", None), "hasobject", False)) and hasattr(item, "ravel")
 
 
 def single_threaded(model: Any) -> Any:

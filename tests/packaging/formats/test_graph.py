@@ -132,6 +132,13 @@ def test_trees_are_exact_on_their_splits_and_one_step_of_the_number_beside(keep,
     assert opened.saved.parity["score_difference"] < 1e-12
 
 
+def test_features_in_single_precision_are_rounded_as_the_model_sees_them(keep):
+    features = np.random.default_rng(0).normal(size=(300, 2)).astype(np.float32)
+    opened = keep(HistGradientBoostingRegressor(max_iter=10).fit(features, features[:, 0]), features)
+    assert opened.saved.format == "onnx", opened.saved.why
+    assert opened.saved.parity["rows"] > 500
+
+
 def test_the_graph_of_skl2onnx_alone_would_not_pass():
     """The probe rows find what an ordinary sample does not: thresholds rounded to float32."""
     random = np.random.default_rng(0)

@@ -277,3 +277,40 @@ def _exists(name):
         return _found(name) is not None
     except (ImportError, AttributeError):
         return False
+
+
+@pytest.mark.parametrize(
+    "name", ["DecisionTreeRegressor", "RandomForestClassifier", "HistGradientBoostingClassifier"]
+)
+@pytest.mark.parametrize(("field", "value"), [("left", 10_000), ("left", 0), ("feature", 10_000)])
+def test_a_tree_that_points_outside_itself_is_refused(tmp_path, name, field, value):
+    from sklearn import ensemble, tree
+
+    random = np.random.default_rng(0)
+    features = random.normal(size=(60, 2))
+    estimator = getattr(tree, name, None) or getattr(ensemble, name)
+    model = estimator(random_state=0).fit(features, features[:, 0] > 0)
+    path = saved(model, tmp_path / "m.skops")
+    names = {"left": ("left", "left_child"), "feature": ("feature_idx", "feature")}[field]
+    with zipfile.ZipFile(path) as archive:
+        members = {member: archive.read(member) for member in archive.namelist()}
+    for member, content in members.items():
+        if member.endswith(".npy"):
+            members[member] = tampered(content, names, value)
+    with zipfile.ZipFile(path, "w") as archive:
+        for member, content in members.items():
+            archive.writestr(member, content)
+    with pytest.raises((UntrustedModelError, ValueError), match=r"points outside|out of bounds|node array"):
+        load_skops(path)
+
+
+def tampered(content, names, value):
+    array = np.load(io.BytesIO(content))
+    if array.dtype.names is None or len(array) < 2:
+        return content
+    for name in names:
+        if name in array.dtype.names:
+            array[name][0] = value
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
