@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "model/feature_schema.json"
 SAMPLE_ROWS = 500
-_BY_REFERENCE = ("skops", "cloudpickle", "mlflow")
+_BY_REFERENCE = ("skops", "cloudpickle")
 _BINARY = 2
 
 
@@ -57,6 +57,9 @@ def make_schema(subject: Subject) -> dict[str, Any]:
     """Return the feature schema of a model, inferred from its data and by asking it."""
     features = subject.train.features
     taken = infer_input(features)
+    if subject.exemplary:
+        for column in taken["columns"]:
+            column.update(minimum=None, maximum=None, categories=None)
     given = infer_output(subject.answering, features, subject.train.target)
     probe_nullability(subject.answering.predict, features, taken)
     return {"schema_version": 1, "input": taken, "output": given}

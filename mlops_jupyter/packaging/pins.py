@@ -106,7 +106,9 @@ def watch(package: Path, body: bytes) -> dict[str, str]:
             command, capture_output=True, text=True, timeout=_WATCH_SECONDS, cwd=package, check=False
         )
     if done.returncode:
-        raise ModelError("the package does not load in a fresh process", why=_last_line(done.stderr))
+        why = _last_line(done.stderr)
+        hint = "add your own code with --code FILE" if why.startswith("ModuleNotFoundError") else ""
+        raise ModelError("the package does not load in a fresh process", why=why, hint=hint)
     document = json.loads(done.stdout.splitlines()[-1])
     if document["status"] != 200:
         why = str(document["answer"].get("error"))

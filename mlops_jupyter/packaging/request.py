@@ -21,7 +21,7 @@ class PackageRequest:
     Parameters
     ----------
     model : object
-        A fitted model, or an MLflow model URI.
+        A fitted model, or the Path of a folder that holds an MLflow model.
     name : str
         The model's name: it becomes folder names, so only ``a-z 0-9 _ -``.
     data, test_data : object, optional

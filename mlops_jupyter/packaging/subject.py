@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from mlops_jupyter.errors import DataError, UsageError, did_you_mean
 from mlops_jupyter.schema.columns import plain
 from mlops_jupyter.schema.data import ModelInput, as_model_input, is_frame
 from mlops_jupyter.schema.fitted import check_fitted, match_columns
+
+from .mlflow_source import MlflowAnswering, open_mlflow, rows_of
 
 if TYPE_CHECKING:
     from .request import PackageRequest
@@ -38,6 +41,8 @@ class Subject:
         The rows its schema is made of.
     test : Rows, optional
         The rows it has not seen.
+    exemplary : bool
+        Whether the rows are only an example, so that their ranges say nothing.
     """
 
     model: Any
@@ -45,6 +50,7 @@ class Subject:
     answering: Any
     train: Rows
     test: Rows | None
+    exemplary: bool = False
 
 
 def open_subject(request: PackageRequest) -> Subject:
@@ -59,11 +65,14 @@ def open_subject(request: PackageRequest) -> Subject:
     DataError
         When the data is not what the model was fitted on.
     """
-    check_fitted(request.model)
     answering = _answering(request)
-    if request.data is None:
+    exemplary = request.data is None and isinstance(answering, MlflowAnswering)
+    data = rows_of(answering) if exemplary else request.data
+    if data is None:
         raise UsageError("there is no data to learn the schema from", hint="give --data X_train")
-    train = _rows(answering, request.data, request.target, "target")
+    train = _rows(answering, data, request.target, "target")
+    if isinstance(answering, MlflowAnswering) and train.target is not None:
+        answering.compare_with(train.features, train.target)
     test = None
     if request.test_data is not None:
         test_target = request.test_target
@@ -72,7 +81,7 @@ def open_subject(request: PackageRequest) -> Subject:
         test = _rows(answering, request.test_data, test_target, "test_target")
     elif request.test_target is not None:
         raise UsageError("there is a test target without test data", hint="give --test-data X_test")
-    return Subject(request.model, request.preprocessor, answering, train, test)
+    return Subject(request.model, request.preprocessor, answering, train, test, exemplary)
 
 
 def parameters_of(model: Any) -> dict[str, Any]:
@@ -86,6 +95,11 @@ def parameters_of(model: Any) -> dict[str, Any]:
 
 
 def _answering(request: PackageRequest) -> Any:
+    if isinstance(request.model, Path):
+        if request.preprocessor is not None:
+            raise UsageError("an MLflow model takes no preprocessor", hint="package the model alone")
+        return open_mlflow(request.model, allow_pickle=request.allow_pickle)
+    check_fitted(request.model)
     if request.preprocessor is None:
         return request.model
     from sklearn.pipeline import Pipeline

@@ -55,7 +55,7 @@ def infer_output(model: Any, data: Any, target: Any = None) -> dict[str, Any]:
     task = task_of(model)
     width = 1 if answers.ndim == 1 else answers.shape[1]
     classes = _classes(model, width) if task == "classification" else [None] * width
-    names = _names(target, width)
+    names = _names(model, target, width)
     return {
         "task": task,
         "outputs": [
@@ -109,8 +109,10 @@ def _classes(model: Any, width: int) -> list[list[Any] | None]:
     return [[0, 1] for _ in range(width)]  # a multilabel indicator: classes_ are the labels' names
 
 
-def _names(target: Any, width: int) -> Sequence[str]:
+def _names(model: Any, target: Any, width: int) -> Sequence[str]:
     columns = getattr(target, "columns", None)
+    if columns is None:
+        columns = getattr(model, "output_names_", None)  # an MLflow model may name them
     if columns is not None and len(columns) == width:
         return [str(column) for column in columns]
     name = getattr(target, "name", None)
