@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from mlops_jupyter.store.workspace import Workspace
+    from mlops_jupyter.verbs.types import Script
 
 
 class RecordedRun:
@@ -40,7 +41,7 @@ class RecordedRun:
 
 
 @contextmanager
-def recorded_run(source: str, experiment: str | None, name: str | None) -> Iterator[RecordedRun]:
+def recorded_run(script: Script, experiment: str | None, name: str | None) -> Iterator[RecordedRun]:
     """Run the block inside an MLflow run with autolog on; what it raises marks the run as failed."""
     from mlops_jupyter.store.workspace import open_workspace
 
@@ -53,9 +54,10 @@ def recorded_run(source: str, experiment: str | None, name: str | None) -> Itera
     with (
         _tracking_at(workspace),
         _autolog(),
+        _measuring(script.space),
         mlflow.start_run(experiment_id=experiment_id, run_name=name, nested=nested) as run,
     ):
-        yield RecordedRun(run.info.run_id, source)
+        yield RecordedRun(run.info.run_id, script.source)
 
 
 def summary(run_id: str) -> dict[str, Any]:
@@ -138,3 +140,31 @@ def _autolog() -> Iterator[None]:
             yield
     finally:
         mlflow.autolog(disable=True, silent=True)
+
+
+@contextmanager
+def _measuring(space: Mapping[str, Any]) -> Iterator[None]:
+    """Let metrics that were imported by name before the run be logged as well.
+
+    MLflow replaces `sklearn.metrics.accuracy_score`; what ``from sklearn.metrics import accuracy_score`` bound
+    in an earlier cell stays the plain function, and its value would be lost without a word.
+    """
+    metrics = sys.modules.get("sklearn.metrics")
+    if metrics is None or not isinstance(space, dict):
+        yield
+        return
+    plain = {name: value for name, value in space.items() if _was_replaced(metrics, value)}
+    logged = {name: getattr(metrics, value.__name__) for name, value in plain.items()}
+    space.update(logged)
+    try:
+        yield
+    finally:
+        space.update({name: value for name, value in plain.items() if space.get(name) is logged[name]})
+
+
+def _was_replaced(metrics: Any, value: Any) -> bool:
+    """Return whether a variable is one of scikit-learn's metrics in whose place MLflow has put its own."""
+    if not str(getattr(value, "__module__", "")).startswith("sklearn.metrics") or not callable(value):
+        return False
+    public = getattr(metrics, getattr(value, "__name__", ""), value)
+    return public is not value and not isinstance(value, type)

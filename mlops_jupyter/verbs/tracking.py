@@ -151,7 +151,7 @@ def track(cell: Live[Cell], *, name: str | None = None, experiment: str | None =
     from mlops_jupyter.verbs.runs import recorded_run, summary
 
     script = _script(cell)
-    with recorded_run(script.source, experiment, name) as run:
+    with recorded_run(script, experiment, name) as run:
         began = time.perf_counter()
         try:
             value, space = _executed(script)

@@ -37,9 +37,7 @@ def main() -> int:
         rounds = [[cpu_ms(code, environment) for code in (BARE, EMPTY, LOADED)] for _ in range(ROUNDS)]
     bare, empty, loaded = (statistics.median(column) for column in zip(*rounds, strict=True))
     own = statistics.median(r[2] - r[0] for r in rounds)
-    print(
-        f"bare IPython {bare:.0f} ms, with %load_ext autoreload {empty:.0f} ms, with ours {loaded:.0f} ms (CPU)"
-    )
+    print(f"CPU: bare IPython {bare:.0f} ms, with autoreload {empty:.0f} ms, with ours {loaded:.0f} ms")
     print(json.dumps({"load_ext_ms": round(own, 1), "limit_ms": LIMIT_MS, "bare_ipython_ms": round(bare, 1)}))
     return int(own > LIMIT_MS)
 

@@ -1,4 +1,4 @@
-"""Words become the call of a function: places, options, lists, types, live objects; every mistake is named."""
+"""Words become the call of a function: places, options, lists, types, live objects; a mistake is named."""
 
 from typing import Literal
 

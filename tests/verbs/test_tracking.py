@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import scipy.sparse
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import balanced_accuracy_score
 
 import mlops_jupyter as mlops
 from mlops_jupyter.errors import UsageError
@@ -18,11 +19,14 @@ from mlops_jupyter.verbs.types import Script
 X = pd.DataFrame({"a": np.arange(20.0), "b": ["x", "y"] * 10})
 y = np.arange(20) % 2
 model = None
+PLAIN = balanced_accuracy_score
 
 
 def train():
     global model
     model = LogisticRegression(C=0.25).fit(X[["a"]], y)
+    said = model.predict(X[["a"]])
+    balanced_accuracy_score(y, said)
     return model.score(X[["a"]], y)
 
 
@@ -54,6 +58,12 @@ def test_parameters_metrics_and_the_value_come_back(run):
     ]
     assert run.code == 'mlops.track(<function>, name="first", experiment="tests")'
     assert "value" not in run.to_dict()
+
+
+def test_a_metric_imported_by_name_before_is_recorded_and_left_as_it_was(run):
+    assert "balanced_accuracy_score_unknown_dataset" in run.metrics
+    assert balanced_accuracy_score.__module__ == "sklearn.metrics._classification"
+    assert balanced_accuracy_score is PLAIN
 
 
 def test_source_data_and_libraries_are_recorded_and_no_model(client, run):
