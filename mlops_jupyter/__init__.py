@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mlops_jupyter._version import __version__
 from mlops_jupyter.errors import MlopsError
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     )
     from mlops_jupyter.verbs.housekeeping import audit, clean, doctor, overview, remove
     from mlops_jupyter.verbs.tracking import track
-
-__version__ = "0.1.0"
 
 __all__ = [
     "MlopsError",

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mlops_jupyter import __version__
+from mlops_jupyter._version import __version__
 from mlops_jupyter.errors import MlopsError
 from mlops_jupyter.verbs import command_line, sources
 from mlops_jupyter.verbs.results import Result

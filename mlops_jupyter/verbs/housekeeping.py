@@ -207,14 +207,17 @@ def _refuse_if_deployed(store: Store, model: str, version: str | None) -> None:
     for record in list_deployments(store):
         folder = store.workspace.deployments / record.name
         serving = read_serving(folder)
-        resident = {variant.version for variant in serving.spec.variants} if serving else set()
-        if record.model != model or (version is not None and version not in resident):
+        held = {variant.version for variant in serving.spec.variants} if serving else set()
+        if record.model != model or (version is not None and version not in held):
             continue
-        if version is not None or running_supervisor(folder) is not None:
-            what = f"{model} {version}" if version else model
+        what = f"{model} {version}" if version else model
+        if running_supervisor(folder) is not None:
             raise RefusedError(
                 f"{what} is deployed as {record.name}", hint=f"stop it first: mlops stop {record.name}"
             )
+        if version is not None:
+            hint = f"deploy another version there, or remove the whole model: mlops remove {model}"
+            raise RefusedError(f"the stopped deployment {record.name} would start with {what}", hint=hint)
 
 
 def _forget_deployments(store: Store, model: str) -> tuple[str, ...]:

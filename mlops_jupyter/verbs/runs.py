@@ -146,8 +146,8 @@ def _autolog() -> Iterator[None]:
 def _measuring(space: Mapping[str, Any]) -> Iterator[None]:
     """Let metrics that were imported by name before the run be logged as well.
 
-    MLflow replaces `sklearn.metrics.accuracy_score`; what ``from sklearn.metrics import accuracy_score`` bound
-    in an earlier cell stays the plain function, and its value would be lost without a word.
+    MLflow replaces `sklearn.metrics.accuracy_score`; what ``from sklearn.metrics import accuracy_score``
+    bound in an earlier cell stays the plain function, and its value would be lost without a word.
     """
     metrics = sys.modules.get("sklearn.metrics")
     if metrics is None or not isinstance(space, dict):

@@ -5,6 +5,7 @@ import os
 import sqlite3
 import time
 
+import psutil
 import pytest
 
 import mlops_jupyter as mlops
@@ -127,14 +128,26 @@ def test_clean_sweeps_old_generations_environments_and_old_leftovers(store):
     assert [path.exists() for path in (generation_folder(at, 3), young, folder)] == [True, True, True]
 
 
-def test_nothing_deployed_is_removed(store):
+def test_what_a_deployment_serves_is_not_removed(store, monkeypatch):
+    folder = packaged(store, "1.0.0", "a", state="registered")
+    at = deployed(store, "churn", folder, "1.0.0", "a")
+    me = psutil.Process()
+    (at / "supervisor.json").write_text(json.dumps({"pid": me.pid, "create_time": me.create_time()}))
+    for version in ("1.0.0", None):
+        with pytest.raises(RefusedError, match=r"is deployed as churn; stop it first: mlops stop churn"):
+            mlops.remove("churn", version)
+
+
+def test_what_a_stopped_deployment_would_start_with_is_not_removed(store):
     folder = packaged(store, "1.0.0", "a", state="registered")
     deployed(store, "churn", folder, "1.0.0", "a")
-    with pytest.raises(
-        RefusedError, match=r"churn 1.0.0 is deployed as churn; stop it first: mlops stop churn"
-    ):
+    with pytest.raises(RefusedError, match=r"the stopped deployment churn would start with churn 1\.0\.0"):
         mlops.remove("churn", "1.0.0")
-    with pytest.raises(NotFoundError, match="chrun"):
+
+
+def test_an_unknown_model_is_not_removed(store):
+    packaged(store, "1.0.0", "a")
+    with pytest.raises(NotFoundError, match="did you mean churn"):
         mlops.remove("chrun")
 
 
