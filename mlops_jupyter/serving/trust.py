@@ -23,6 +23,7 @@ from .trusted_names import (
     CONSTRUCTED,
     CONTAINERS,
     FUNCTIONS,
+    NAMED_TUPLES,
     NUMPY_OBJECTS,
     OPERATORS,
     PLAIN_TYPES,
@@ -186,11 +187,12 @@ def _allowed(loader: str) -> frozenset[str]:
         "SparseMatrixNode": lambda: SPARSE,
         "TreeNode": lambda: {"sklearn.tree._tree.Tree"},
         "LossNode": lambda: PRIVATE_CLASSES,
+        "TupleNode": lambda: CONTAINERS | NAMED_TUPLES,
         "OperatorFuncNode": lambda: OPERATORS,
         "PartialNode": lambda: {"functools.partial"},
     }
     kinds |= dict.fromkeys(
-        ("DictNode", "DefaultDictNode", "ListNode", "TupleNode", "SetNode", "SliceNode", "BytesNode"),
+        ("DictNode", "DefaultDictNode", "ListNode", "SetNode", "SliceNode", "BytesNode"),
         lambda: CONTAINERS,
     )
     kinds |= dict.fromkeys(("BytearrayNode", "JsonNode", "CachedNode"), lambda: CONTAINERS)

@@ -17,10 +17,13 @@ CONTAINERS = _in("builtins", "dict list tuple set slice bytes bytearray str int 
     "sklearn.utils._bunch.Bunch",
 }
 
+NAMED_TUPLES = frozenset({"sklearn.impute._iterative._ImputerTriplet"})
+
 PLAIN_TYPES = _in("builtins", "int float str bool complex bytes list dict tuple set object NoneType") | {
     "collections.OrderedDict",
     "collections.defaultdict",
     "numpy.ndarray",
+    *(f"numpy.{kind}" for kind in ("number", "floating", "integer", "inexact", "generic")),
 }
 
 OPERATORS = frozenset({"operator.itemgetter"})
@@ -101,7 +104,7 @@ PRIVATE_CLASSES = (
         "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
         "sklearn.gaussian_process._gpc._BinaryGaussianProcessClassifierLaplace",
         "sklearn.impute._iterative.IterativeImputer",  # experimental, so not among all_estimators()
-        "sklearn.impute._iterative._ImputerTriplet",
+        "sklearn.compose._column_transformer.make_column_selector",
         "sklearn.multiclass._ConstantPredictor",
     }
     | _in("sklearn.model_selection._search_successive_halving", "HalvingGridSearchCV HalvingRandomSearchCV")

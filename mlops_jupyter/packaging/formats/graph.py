@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 NUMERIC = ("double", "float", "long", "integer", "boolean")
+WIDE = 1000  # columns
 OPSET = {"": 20, "ai.onnx.ml": 3}  # the newest that skl2onnx writes
 
 
@@ -36,6 +37,8 @@ def attempt(model: Any, sample: Any, schema: dict[str, Any]) -> Attempt:
     unfit = [c["name"] for c in schema["input"]["columns"] if c["type"] not in (*NUMERIC, "string")]
     if unfit:
         return Attempt(None, f"ONNX has no dates ({unfit[0]})")
+    if schema["input"]["kind"] == "sparse" and len(schema["input"]["columns"]) > WIDE:
+        return Attempt(None, "ONNX would need a wide sparse table in full")
     try:
         content = convert(members.answering(model), schema)
         runtime = GraphRuntime(content, schema)

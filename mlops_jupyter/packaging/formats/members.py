@@ -15,14 +15,13 @@ from sklearn import (
     pipeline,
     semi_supervised,
 )
-from sklearn.model_selection._search import BaseSearchCV
 
 from .formulas import UFUNCS
 from .notation import Graph, Tensor, classifier, decided, labels, regressor
 
 
 def answering(model: Any) -> Any:
-    """Return what really answers: a search's best estimator, what is frozen, what was trained at last.
+    """Return what really answers: what is frozen, what was trained at last, what was left after a selection.
 
     Examples
     --------
@@ -31,8 +30,6 @@ def answering(model: Any) -> Any:
     >>> answering(FrozenEstimator(Ridge()))
     Ridge()
     """
-    if isinstance(model, BaseSearchCV):
-        return answering(model.best_estimator_)
     if isinstance(model, frozen.FrozenEstimator):
         return answering(model.estimator)
     if isinstance(model, semi_supervised.SelfTrainingClassifier):

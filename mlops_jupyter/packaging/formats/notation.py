@@ -132,6 +132,7 @@ class Graph:
     def tensor(self, value: Any) -> Tensor:
         """Return a constant for a NumPy array, a number or a text; floats are double."""
         from onnx import TensorProto
+        from onnx.numpy_helper import from_array
 
         if isinstance(value, Tensor):
             return value
@@ -141,9 +142,8 @@ class Graph:
             content: Any = [str(text).encode() for text in array.ravel()]
             self.container.add_initializer(name, TensorProto.STRING, array.shape, content)
         else:
-            kinds = {"f": (TensorProto.DOUBLE, float), "b": (TensorProto.BOOL, bool)}
-            kind, convert = kinds.get(array.dtype.kind, (TensorProto.INT64, int))
-            self.container.add_initializer(name, kind, array.shape, [convert(v) for v in array.ravel()])
+            kind = {"f": np.float64, "b": np.bool_}.get(array.dtype.kind, np.int64)
+            self.container.add_initializer(name, None, None, from_array(array.astype(kind), name))
         return Tensor(self, name)
 
     def where(self, condition: Tensor, yes: Any, no: Any) -> Tensor:

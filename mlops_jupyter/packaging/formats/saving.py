@@ -106,12 +106,21 @@ def save_model(
     if format not in FORMATS:
         raise ModelError(f"unknown format {format!r}", hint=did_you_mean(format, FORMATS))
     (folder / "model").mkdir(parents=True, exist_ok=True)
-    request = _Request(model, folder, sample, schema, format, allow_pickle, preprocessor, sorted(code))
+    request = _Request(
+        _served(model), folder, sample, schema, format, allow_pickle, preprocessor, sorted(code)
+    )
     if preprocessor is None:
         return _save(request)
     entry = _save_preprocessor(request)
     saved = _save(request)
     return SavedModel(saved.format, saved.why, saved.parity, saved.config | {"preprocessor": entry})
+
+
+def _served(model: Any) -> Any:
+    """Return the best estimator of a search: the rest of it is about training."""
+    from sklearn.model_selection._search import BaseSearchCV
+
+    return _served(model.best_estimator_) if isinstance(model, BaseSearchCV) else model
 
 
 def _save(request: _Request) -> SavedModel:

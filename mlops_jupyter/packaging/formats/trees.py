@@ -20,8 +20,11 @@ from .notation import ML, Graph, Tensor, classifier, labelled, regressor
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-LESS_OR_EQUAL, MEMBER = 0, 6
-AVERAGE, SUM = 0, 1
+MEMBER, SUM = 6, 1  # numbers of the operator's definition; 0 is "less or equal"
+MOST_NODES = 2_000_000  # beyond it a graph takes longer to load than it is worth
+_ROW = [("mode", np.uint8), ("feature", np.int64), ("split", np.float64), ("missing", np.int64)] + [
+    (name, np.int64) for name in ("true", "true_leaf", "false", "false_leaf")
+]
 
 
 @dataclass(frozen=True)
@@ -55,64 +58,76 @@ class Forest:
     """Collects trees into the attributes of one `TreeEnsemble` node."""
 
     def __init__(self) -> None:
-        self.roots: list[int] = []
-        self.rows: list[tuple[int, int, float, int, int, int, int, bool]] = []
-        self.leaf_targets: list[int] = []
-        self.leaf_weights: list[float] = []
-        self.members: list[float] = []
+        self._inner: list[NDArray[Any]] = []
+        self._roots: list[int] = []
+        self._targets: list[NDArray[Any]] = []
+        self._weights: list[NDArray[np.float64]] = []
+        self._members: list[float] = []
+        self._size = self._leaves = 0
 
     def add(self, nodes: Nodes, weights: Any, target: int) -> None:
         """Add one tree whose leaf at node i gives ``weights[i]`` to a target."""
-        numbers, leaves = self._number(nodes, weights, target)
-        self.roots.append(len(self.rows))
-        if nodes.leaf[0]:  # the operator wants a node above every leaf
-            self.rows.append((LESS_OR_EQUAL, 0, 0.0, leaves[0], 1, leaves[0], 1, False))
-            return
-        for i in np.flatnonzero(~nodes.leaf):
-            left, right = int(nodes.left[i]), int(nodes.right[i])
-            members = nodes.sets[i] if nodes.sets else []
-            mode = MEMBER if members else LESS_OR_EQUAL
-            self.members.extend([*map(float, members), np.nan] if members else ())
-            true = (leaves[left], 1) if nodes.leaf[left] else (numbers[left], 0)
-            false = (leaves[right], 1) if nodes.leaf[right] else (numbers[right], 0)
-            split = (mode, int(nodes.feature[i]), float(nodes.threshold[i]))
-            self.rows.append((*split, *true, *false, bool(nodes.missing_left[i])))
+        inner, leaf = np.flatnonzero(~nodes.leaf), np.flatnonzero(nodes.leaf)
+        self._roots.append(self._size)
+        number = np.empty(len(nodes.leaf), dtype=np.int64)
+        number[inner] = self._size + np.arange(len(inner))
+        number[leaf] = self._leaves + np.arange(len(leaf))
+        self._inner.append(self._rows(nodes, inner, number) if len(inner) else self._stump())
+        self._size += max(1, len(inner))
+        self._leaves += len(leaf)
+        self._targets.append(np.full(len(leaf), target))
+        self._weights.append(np.asarray(weights, dtype=np.float64)[leaf])
+        if self._size > MOST_NODES:
+            raise NotImplementedError(f"ONNX would need more than {MOST_NODES:,} nodes")
 
-    def _number(self, nodes: Nodes, weights: Any, target: int) -> tuple[dict[int, int], dict[int, int]]:
-        inner, ends = np.flatnonzero(~nodes.leaf), np.flatnonzero(nodes.leaf)
-        numbers = {int(i): len(self.rows) + n for n, i in enumerate(inner)}
-        leaves = {int(i): len(self.leaf_targets) + n for n, i in enumerate(ends)}
-        self.leaf_targets.extend([target] * len(ends))
-        self.leaf_weights.extend(float(weights[i]) for i in ends)
-        return numbers, leaves
+    def _rows(self, nodes: Nodes, inner: NDArray[Any], number: NDArray[Any]) -> NDArray[Any]:
+        rows = np.zeros(len(inner), dtype=_ROW)
+        left, right = nodes.left[inner], nodes.right[inner]
+        rows["feature"], rows["split"] = nodes.feature[inner], nodes.threshold[inner]
+        rows["true"], rows["true_leaf"] = number[left], nodes.leaf[left]
+        rows["false"], rows["false_leaf"] = number[right], nodes.leaf[right]
+        rows["missing"] = nodes.missing_left[inner]
+        sets = nodes.sets or []
+        for row, node in enumerate(inner) if sets else ():
+            if members := sets[node]:
+                rows["mode"][row] = MEMBER
+                self._members.extend([*map(float, members), np.nan])
+        return rows
 
-    def write(self, graph: Graph, x: Tensor, targets: int, aggregate: int = SUM) -> Tensor:
-        """Return the sums or averages, of shape (rows, targets)."""
+    def _stump(self) -> NDArray[Any]:
+        """Return a node whose both sides are the one leaf: the operator wants a node above every leaf."""
+        rows = np.zeros(1, dtype=_ROW)
+        rows["true"] = rows["false"] = self._leaves
+        rows["true_leaf"] = rows["false_leaf"] = 1
+        return rows
+
+    def write(self, graph: Graph, x: Tensor, targets: int) -> Tensor:
+        """Return the sums, of shape (rows, targets)."""
         from onnx.numpy_helper import from_array
 
-        mode, feature, split, true, true_leaf, false, false_leaf, missing = zip(*self.rows, strict=True)
+        rows = np.concatenate(self._inner)
         attributes: dict[str, Any] = {
-            "tree_roots": self.roots,
-            "nodes_modes": from_array(np.array(mode, dtype=np.uint8), "modes"),
-            "nodes_featureids": feature,
-            "nodes_splits": from_array(np.array(split, dtype=np.float64), "splits"),
-            "nodes_truenodeids": true,
-            "nodes_trueleafs": true_leaf,
-            "nodes_falsenodeids": false,
-            "nodes_falseleafs": false_leaf,
-            "nodes_missing_value_tracks_true": [int(m) for m in missing],
-            "leaf_targetids": self.leaf_targets,
-            "leaf_weights": from_array(np.array(self.leaf_weights, dtype=np.float64), "weights"),
+            "tree_roots": self._roots,
+            "nodes_modes": from_array(rows["mode"].copy(), "modes"),
+            "nodes_featureids": rows["feature"].tolist(),
+            "nodes_splits": from_array(rows["split"].copy(), "splits"),
+            "nodes_truenodeids": rows["true"].tolist(),
+            "nodes_trueleafs": rows["true_leaf"].tolist(),
+            "nodes_falsenodeids": rows["false"].tolist(),
+            "nodes_falseleafs": rows["false_leaf"].tolist(),
+            "nodes_missing_value_tracks_true": rows["missing"].tolist(),
+            "leaf_targetids": np.concatenate(self._targets).tolist(),
+            "leaf_weights": from_array(np.concatenate(self._weights), "weights"),
         }
-        if self.members:
-            attributes["membership_values"] = from_array(np.array(self.members, dtype=np.float64), "members")
+        if self._members:
+            attributes["membership_values"] = from_array(np.array(self._members), "members")
         return graph(
             "TreeEnsemble",
             x,
             domain=ML,
             version=3,  # 5 in truth: see graph.convert
             n_targets=targets,
-            aggregate_function=aggregate,
+            aggregate_function=SUM,
             post_transform=0,
             **attributes,
         )

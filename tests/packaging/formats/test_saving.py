@@ -7,15 +7,21 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.sparse import csr_array
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.impute import IterativeImputer
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from sklearn.svm import SVC
 
 from mlops_jupyter.errors import ModelError
 from mlops_jupyter.packaging.formats import save_model
@@ -43,6 +49,26 @@ def test_onnx_is_chosen_where_it_answers_the_same(keep):
     }
     assert "answers the same" in opened.saved.why
     assert opened.labels == line().predict(FEATURES).tolist()
+
+
+def test_of_a_search_the_best_estimator_is_saved(keep):
+    search = GridSearchCV(make_pipeline(StandardScaler(), SVC()), {"svc__C": [0.1, 1]}, cv=2).fit(
+        FEATURES, LABELS
+    )
+    opened = keep(search, FEATURES, format="skops")
+    assert type(opened.runtime.model) is Pipeline
+    assert opened.labels == search.predict(FEATURES).tolist()
+
+
+def test_columns_selected_by_their_type_and_iterative_imputers_are_saved(keep):
+    frame = pd.DataFrame(FEATURES, columns=["a", "b"]).assign(c=["x", "y"] * 40)
+    frame.loc[::5, "a"] = np.nan
+    encode = make_column_transformer(
+        (IterativeImputer(max_iter=2), make_column_selector(dtype_include=np.number)),
+        (OneHotEncoder(), make_column_selector(dtype_exclude=np.number)),
+    )
+    model = make_pipeline(encode, LogisticRegression()).fit(frame, LABELS)
+    assert keep(model, frame, format="skops").labels == model.predict(frame).tolist()
 
 
 @pytest.mark.parametrize("wanted", ["onnx", "skops"])
