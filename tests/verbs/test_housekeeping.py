@@ -128,11 +128,11 @@ def test_clean_sweeps_old_generations_environments_and_old_leftovers(store):
     assert [path.exists() for path in (generation_folder(at, 3), young, folder)] == [True, True, True]
 
 
-def test_what_a_deployment_serves_is_not_removed(store, monkeypatch):
+def test_what_a_deployment_serves_is_not_removed(store):
     folder = packaged(store, "1.0.0", "a", state="registered")
     at = deployed(store, "churn", folder, "1.0.0", "a")
     me = psutil.Process()
-    (at / "supervisor.json").write_text(json.dumps({"pid": me.pid, "create_time": me.create_time()}))
+    (at / "supervisor.json").write_text(json.dumps({"pid": me.pid, "token": me.cmdline()[-1]}))
     for version in ("1.0.0", None):
         with pytest.raises(RefusedError, match=r"is deployed as churn; stop it first: mlops stop churn"):
             mlops.remove("churn", version)
