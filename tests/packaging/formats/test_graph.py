@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from sklearn.compose import make_column_transformer
@@ -214,36 +210,6 @@ def test_scores_of_a_regressor_are_compared_relative_to_their_size():
     assert close.holds
     assert not far.holds
     assert far.score_difference == pytest.approx(1e-4)
-
-
-_PROGRAM = """
-import hashlib, numpy as np
-from mlops_jupyter.packaging.formats import graph, encoders, trees
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.preprocessing import StandardScaler
-from sklearn.pipeline import make_pipeline
-features = np.random.default_rng(0).normal(size=(50, 2))
-model = make_pipeline(StandardScaler(), RandomForestClassifier(3, random_state=0))
-model.fit(features, features[:, 0] > 0)
-columns = [{"name": name, "type": "double"} for name in ("x0", "x1")]
-schema = {"input": {"kind": "matrix", "columns": columns}}
-print(hashlib.sha256(graph.convert(model, schema)).hexdigest())
-"""
-
-
-def test_the_same_model_gives_the_same_graph_in_every_process():
-    found = {
-        subprocess.run(
-            [sys.executable, "-c", _PROGRAM],
-            env={"PYTHONHASHSEED": seed, "PATH": ""},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for seed in ("1", "2")
-    }
-    assert len(found) == 1
-    assert len(found.pop().strip()) == len(hashlib.sha256().hexdigest())
 
 
 def test_a_problem_is_said_in_one_short_phrase():
