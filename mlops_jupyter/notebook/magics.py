@@ -16,7 +16,7 @@ from mlops_jupyter.verbs.types import Cell
 from mlops_jupyter.verbs.words import Word, read_line
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 
 @magics_class
@@ -45,7 +45,7 @@ class MlopsMagics(Magics):
         line, muted = _without_semicolon(line)
         words, bound_to = _without_output(read_line(line, face.evaluate))
         if cell is not None:
-            words = _with_cell(words, Word("cell", tracked_cell(self.shell, cell)))
+            words = _with_cell(words, lambda: Word("cell", tracked_cell(self.shell, cell)))
         result = command_line.run(words, face)
         if bound_to:
             self.shell.user_ns[bound_to] = result
@@ -78,7 +78,7 @@ def _without_output(words: list[Word]) -> tuple[list[Word], str]:
     return [*words[: places[0]], *words[places[0] + 2 :]], name
 
 
-def _with_cell(words: list[Word], cell: Word) -> list[Word]:
+def _with_cell(words: list[Word], cell: Callable[[], Word]) -> list[Word]:
     """Put the cell's body where the verb takes it."""
     if not words:
         raise UsageError("%%mlops needs a verb", hint="to track this cell: %%mlops track")
@@ -88,4 +88,4 @@ def _with_cell(words: list[Word], cell: Word) -> list[Word]:
         near = did_you_mean(verb, ["track"])
         hint = f"write %mlops {verb} on a line of its own" if not near.startswith("did") else near
         raise UsageError(f"%%mlops {verb} takes no cell", hint=hint)
-    return [words[0], cell, *words[1:]]
+    return [words[0], cell(), *words[1:]]
