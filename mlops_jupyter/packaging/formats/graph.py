@@ -113,6 +113,8 @@ def reason(model: Any, problem: Exception) -> str:
     text = " ".join(str(problem).split())
     if text.startswith("ONNX"):
         return text
+    if "ONNXRuntimeError" in text:
+        return f"ONNX Runtime does not load the graph of {type(model).__name__}"
     if "Unable to find a shape calculator" in text or "Unable to find a converter" in text:
         found = re.search(r"<class '([\w.]+)'>", text)
         name = found.group(1).rpartition(".")[2] if found else type(model).__name__

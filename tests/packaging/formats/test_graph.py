@@ -218,3 +218,5 @@ def test_a_problem_is_said_in_one_short_phrase():
     )
     assert graph.reason(object(), missing) == "ONNX has no converter for Thing"
     assert len(graph.reason(object(), RuntimeError("x" * 1000))) < 150
+    broken = RuntimeError("[ONNXRuntimeError] : 1 : FAIL : Type Error: Type (tensor(double)) of output arg")
+    assert graph.reason(object(), broken) == "ONNX Runtime does not load the graph of object"
