@@ -8,7 +8,7 @@ import shutil
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from mlops_jupyter.errors import IntegrityError
@@ -211,7 +211,7 @@ def _says_the_same(standing: Standing, draft: Draft, record: VersionRecord) -> b
 
 
 def _seal(workspace: Workspace, draft: Draft, record: VersionRecord, reason: str) -> Path:
-    created = datetime.now(UTC)
+    path, created = _place(workspace, record)
     facts = _facts(draft, record, reason, created.isoformat(timespec="seconds"))
     about = {
         "estimator": draft.saved.config["estimator"],
@@ -222,8 +222,17 @@ def _seal(workspace: Workspace, draft: Draft, record: VersionRecord, reason: str
     }
     write_papers(draft.folder, facts, draft.schema, about)
     seal(draft.folder, facts)
-    name = f"{record.model}_v{record.version}_{created:%Y%m%dT%H%M%SZ}"
-    return folders.settle(draft.folder, workspace.packages / record.digest[:16] / name)
+    return folders.settle(draft.folder, path)
+
+
+def _place(workspace: Workspace, record: VersionRecord) -> tuple[Path, datetime]:
+    """Return where the package will stand and the time in its name: a second later when that is taken."""
+    home, created = workspace.packages / record.digest[:16], datetime.now(UTC)
+    while True:
+        path = home / f"{record.model}_v{record.version}_{created:%Y%m%dT%H%M%SZ}"
+        if not path.exists():
+            return path, created
+        created += timedelta(seconds=1)
 
 
 def _facts(draft: Draft, record: VersionRecord, reason: str, created: str) -> dict[str, Any]:
@@ -307,5 +316,5 @@ def _built(
 def export(package: Path, to: Path) -> Path:
     """Copy a package into a folder, whole or not at all."""
     with folders.building(to) as copy:
-        shutil.copytree(package, copy, dirs_exist_ok=True)
+        folders.copy_tree(package, copy)
         return folders.settle(copy, to / package.name)

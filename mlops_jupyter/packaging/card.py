@@ -103,11 +103,12 @@ def _slice_metrics(metrics: dict[str, Any]) -> list[str]:
 
 
 def _input_sentence(taken: dict[str, Any]) -> str:
-    count = len(taken["columns"])
+    names = [column["name"] for column in taken["columns"]]
+    ends = f"`{names[0]}` … `{names[-1]}`" if names else ""
     return {
         "columns": "A record with these columns by name, or a list of records, or one list for each column.",
-        "matrix": f"A list of {count} numbers in order, a record of `x0` … `x{count - 1}`, or many of them.",
-        "sparse": f"A record of the columns `x0` … `x{count - 1}` that are not zero; or many of them.",
+        "matrix": f"A list of {len(names)} values in order, a record of {ends}, or many of them.",
+        "sparse": f"A record of those of {ends} that are not zero, or many of them.",
         "text": "A text, or a list of texts.",
     }[taken["kind"]]
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,7 +55,7 @@ class UserCode:
 def make_schema(subject: Subject) -> dict[str, Any]:
     """Return the feature schema of a model, inferred from its data and by asking it."""
     features = subject.train.features
-    taken = infer_input(features)
+    taken = infer_input(features, subject.train.names)
     if subject.exemplary:
         for column in taken["columns"]:
             column.update(minimum=None, maximum=None, categories=None)
@@ -108,7 +107,7 @@ def write_model(
 def write_server(folder: Path, saved: SavedModel, serving: dict[str, Any]) -> None:
     """Write `src/`, a copy of our server, and `config/`."""
     source = Path(server_package.__file__).parent
-    shutil.copytree(source, folder / "src", ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+    folders.copy_tree(source, folder / "src")
     kill_point("package.src")
     write_loader(folder)
     folders.write(folder / "config/model_config.yaml", as_yaml(saved.config), "package.model_config")

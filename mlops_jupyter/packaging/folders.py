@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _PREFIX = ".building-p"
 _LEFT = re.compile(r"\.building-p(\d+-\d+)-.*")
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
@@ -57,6 +57,15 @@ def write(path: Path, content: str | bytes, point: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     kill_point(point)
+
+
+def copy_tree(source: Path, target: Path, leave_out: str = "__pycache__") -> None:
+    """Copy a folder; the first failure is raised as it is, where `shutil.copytree` tells them all at the end."""
+    for path in sorted(source.rglob("*")):
+        relative = path.relative_to(source)
+        if path.is_file() and leave_out not in relative.parts:
+            (target / relative).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target / relative)
 
 
 def settle(folder: Path, target: Path) -> Path:

@@ -21,10 +21,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Rows:
-    """Features in a form the model takes, and the answers to them where they are known."""
+    """Features in a form the model takes, and the answers to them where they are known.
+
+    A model fitted without names takes a frame as a matrix: `names` are what the frame called its columns.
+    """
 
     features: ModelInput
     target: Any
+    names: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,9 @@ def _rows(model: Any, data: Any, target: Any, option: str) -> Rows:
     table = as_model_input(data)
     if isinstance(target, str):
         table, target = _split(table, target, option)
-    return Rows(match_columns(model, table), target)
+    features = match_columns(model, table)
+    names = tuple(table.columns) if is_frame(table) and not is_frame(features) else None
+    return Rows(features, target, names)
 
 
 def _split(table: ModelInput, column: str, option: str) -> tuple[ModelInput, Any]:

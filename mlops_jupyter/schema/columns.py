@@ -90,6 +90,8 @@ def plain(value: Any) -> Any:
     """
     if isinstance(value, np.generic):
         value = value.item()
+    if type(value).__name__ in ("NAType", "NaTType"):
+        return None
     if isinstance(value, dt.datetime | dt.date):
         return value.isoformat()
     if isinstance(value, float):
@@ -97,11 +99,11 @@ def plain(value: Any) -> Any:
     return value if value is None or isinstance(value, str | bool | int) else _as_number(value)
 
 
-def _as_number(value: Any) -> float | str | None:
+def _as_number(value: Any) -> float | str:
     try:
         return float(value)
     except (TypeError, ValueError):
-        return None if value != value else str(value)
+        return str(value)
 
 
 def _numeric_type(dtype: Any) -> str | None:
@@ -120,10 +122,10 @@ def _object_type(name: str, present: pd.Series[Any]) -> str:
     kinds = {_kind_of(value) for value in present}
     if not kinds:
         return "string"
-    if len(kinds) == 1 and (kind := kinds.pop()):
-        return kind
-    if kinds <= {"long", "double"}:
+    if kinds == {"long", "double"}:
         return "double"
+    if len(kinds) == 1 and "" not in kinds:
+        return kinds.pop()
     types = sorted({type(value).__name__ for value in present})
     held = f"holds {' and '.join(types)}" if len(types) > 1 else f"holds {types[0]} values"
     raise DataError(f"column {name!r} {held}", hint=f"make it of one type: df[{name!r}].astype(str)")
