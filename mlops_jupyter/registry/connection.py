@@ -105,9 +105,10 @@ def probe(uri: str) -> None:
         When it refuses, answers with a server error, or not within three seconds.
     """
     try:
-        with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=PROBE_SECONDS):
+        with urllib.request.urlopen(f"{without_login(uri).rstrip('/')}/health", timeout=PROBE_SECONDS):
             return
     except urllib.error.HTTPError as answer:
+        answer.close()
         # a proxy that wants a login still answers; MLflow's client has the credentials
         if answer.code < SERVER_ERROR:
             return
