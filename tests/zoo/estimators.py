@@ -224,6 +224,8 @@ def build(name: str) -> Any:
             "ignore", FutureWarning
         )  # deprecated estimators are served as long as they exist
         model = BUILD.get(name, lambda c: c())(estimator)
+    if "random_state" in model.get_params(deep=False):
+        model.set_params(random_state=0)
     if hasattr(estimator, "predict") or name == "FrozenEstimator":
         return model
     steps = [model, _logistic() if name in LABELS_FIRST else _linear()]
