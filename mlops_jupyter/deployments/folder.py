@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 ABOUT = "deployment.json"
 LOGS = "logs"
+ACTIVATION = "activation.lock"
 CHAMPION = "champion"  # the alias of what a deploy or rollback made stable
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
@@ -97,6 +98,7 @@ def make_folder(deployments: Path, name: str, model: str) -> Path:
     folder = deployments / check_name(name)
     for each in (folder, folder / "generations", folder / LOGS):
         each.mkdir(mode=0o700, exist_ok=True)
+    (folder / ACTIVATION).touch(mode=0o600)  # now, for on a full disk it could not be made
     if read_document(folder / ABOUT) is None:
         write_document(folder / ABOUT, {"name": name, "model": model})
     return folder
@@ -160,7 +162,7 @@ def read_supervisor(folder: Path) -> dict[str, Any]:
 @contextlib.contextmanager
 def activation(folder: Path) -> Iterator[None]:
     """Hold the lock under which what is stable changes: for milliseconds, needing neither store nor space."""
-    with (folder / "activation.lock").open("a") as lock:
+    with (folder / ACTIVATION).open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlops_jupyter.errors import ConflictError, MlopsError, RefusedError, UnavailableError
+from mlops_jupyter.errors import ConflictError, IntegrityError, MlopsError, RefusedError, UnavailableError
 from mlops_jupyter.serving.spec import WEIGHTS, GenerationSpec, VariantSpec, generation_folder, write_spec
 from mlops_jupyter.serving.wanted import Wanted, read_wanted, write_wanted
 from mlops_jupyter.serving.weights import Share, Weights, create_weights
@@ -33,7 +33,7 @@ from mlops_jupyter.store.deployments import (
 from mlops_jupyter.store.faults import kill_point
 
 from .environments import isolated_python
-from .folder import Serving, activation, make_folder, read_serving
+from .folder import Serving, activation, make_folder, read_serving, read_state
 from .placement import place
 from .ports import choose_port
 from .pruning import prune_generations
@@ -89,12 +89,27 @@ class Wish:
 
 @dataclass(frozen=True)
 class Live:
-    """What serves now; `changed` is false when it did so before."""
+    """What serves now.
+
+    Parameters
+    ----------
+    record : DeploymentRecord
+        What is intended of the deployment.
+    serving : Serving
+        The generation that serves.
+    previous : str or None
+        What was stable before.
+    changed : bool
+        False when it served the same before.
+    note : str
+        What the reader should know beside: why the previous version is not loaded.
+    """
 
     record: DeploymentRecord
     serving: Serving
     previous: str | None
     changed: bool
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -141,9 +156,10 @@ def go_live(workspace: Workspace, store: Store, wish: Wish, report: Callable[[st
     folder = make_folder(workspace.deployments, wish.name, wish.model)
     with locks.hold(store, f"deploy {wish.name}"):
         take_in(store, folder)
-        before, running = read_serving(folder), running_supervisor(folder) is not None
-        record = _record(store, wish, ours=running or bool(living_workers(folder)))
-        if running and before and _is_same(before, record, wish):
+        before, supervised = read_serving(folder), running_supervisor(folder) is not None
+        running = supervised or bool(living_workers(folder))
+        record = _record(store, wish, running=running)
+        if supervised and before and _is_same(before, record, wish):
             return Live(record, before, record.previous, changed=False)
         put_deployment(store, record)
         return _journalled(_Attempt(workspace, store, folder, record, wish, before, running, report))
@@ -177,7 +193,7 @@ def confirm(record: DeploymentRecord, generation: int) -> None:
         time.sleep(0.01)
 
 
-def _record(store: Store, wish: Wish, *, ours: bool) -> DeploymentRecord:
+def _record(store: Store, wish: Wish, *, running: bool) -> DeploymentRecord:
     """Return what is intended of the deployment from now on, its port free or its own."""
     found = find_deployment(store, wish.name)
     if found and found.model != wish.model:
@@ -188,16 +204,16 @@ def _record(store: Store, wish: Wish, *, ours: bool) -> DeploymentRecord:
     if found is None:
         port = choose_port(wish.host, wish.port, taken)
         return DeploymentRecord(
-            wish.name, wish.model, wish.host, port, workers=wish.workers or 1, isolated=wish.isolated
+            wish.name, wish.model, wish.host, port, wish.workers or 1, wish.isolated, intent="stopped"
         )
-    if ours and wish.port not in {None, found.port}:
+    if running and wish.port not in {None, found.port}:
         hint = f"mlops stop {wish.name} first, or leave --port out"
         raise RefusedError(
             f"{wish.name} listens on port {found.port} and cannot move while it runs", hint=hint
         )
-    port = found.port if ours else choose_port(found.host, wish.port or found.port, taken)
+    port = found.port if running else choose_port(found.host, wish.port or found.port, taken)
     workers = wish.workers or found.workers
-    return replace(found, port=port, workers=workers, isolated=wish.isolated, intent="serving")
+    return replace(found, port=port, workers=workers, isolated=wish.isolated)
 
 
 def _is_same(before: Serving, record: DeploymentRecord, wish: Wish) -> bool:
@@ -209,31 +225,48 @@ def _is_same(before: Serving, record: DeploymentRecord, wish: Wish) -> bool:
 def _journalled(attempt: _Attempt) -> Live:
     began = time.monotonic()
     store, record, wish = attempt.store, attempt.record, attempt.wish
-    number = allot_generation(store, record.name)
-    intent = DeploymentEvent(record.name, wish.verb, wish.version, attempt.previous, number, wish.reason)
+    intent = DeploymentEvent(record.name, wish.verb, wish.version, attempt.previous, None, wish.reason)
     event = begin_event(store, intent)
     kill_point("deploy-intended")
     try:
-        serving = _prepare(attempt, number)
+        serving, note = _prepare(attempt)
         attempt.report("takeover")
         live = _activate(attempt, serving)
-        confirm(live, number)
+        confirm(live, serving.spec.generation)
     except BaseException as problem:
-        _withdraw(attempt, number)
+        _withdraw(attempt)
         outcome = "refused" if isinstance(problem, ConflictError) else "failed"
         text = str(problem) if isinstance(problem, MlopsError) else type(problem).__name__
         finish_event(store, event, outcome, error=text, seconds=time.monotonic() - began)
         raise
-    finish_event(store, event, "done", seconds=time.monotonic() - began)
+    number = serving.spec.generation
+    finish_event(store, event, "done", seconds=time.monotonic() - began, generation=number)
     prune_generations(attempt.folder, keep=number)
-    return Live(live, serving, attempt.previous, changed=True)
+    return Live(live, serving, attempt.previous, changed=True, note=note)
 
 
-def _prepare(attempt: _Attempt, number: int) -> Serving:
-    """Load and warm the generation beside the one that serves."""
-    folder = attempt.folder
-    serving = make_generation(folder, attempt.record, number, place(*_residents(attempt)))
-    create_reserve(folder)
+def _prepare(attempt: _Attempt) -> tuple[Serving, str]:
+    """Load and warm the generation beside the one that serves.
+
+    A previous version that cannot be loaded any more must not stand in the way of the next: then it is left
+    out.
+    """
+    create_reserve(attempt.folder)
+    variants = place(*_residents(attempt))
+    try:
+        return _load(attempt, variants), ""
+    except (IntegrityError, UnavailableError) as problem:
+        wanted = read_wanted(attempt.folder)
+        failed = read_state(attempt.folder, wanted.prepare) if wanted and wanted.prepare else {}
+        if failed.get("slot") in {None, 0} or len(variants) == 1:
+            raise
+        note = f"{attempt.previous} could not stay loaded: {problem.why or problem.what}"
+        return _load(attempt, variants[:1]), note
+
+
+def _load(attempt: _Attempt, variants: tuple[VariantSpec, ...]) -> Serving:
+    folder, number = attempt.folder, allot_generation(attempt.store, attempt.record.name)
+    serving = make_generation(folder, attempt.record, number, variants)
     attempt.report("load and warm")
     write_wanted(folder, attempt.wanted(attempt.active, number))
     kill_point("deploy-prepared")
@@ -272,10 +305,10 @@ def _activate(attempt: _Attempt, serving: Serving) -> DeploymentRecord:
     return live
 
 
-def _withdraw(attempt: _Attempt, number: int) -> None:
+def _withdraw(attempt: _Attempt) -> None:
     """Stop wanting a generation that did not make it; what served serves on, what was stopped stays so."""
     wanted = read_wanted(attempt.folder)
-    if wanted is None or wanted.prepare != number:
+    if wanted is None or wanted.prepare is None:
         return
     before = attempt.before.spec.generation if attempt.before else None
     if not attempt.running:

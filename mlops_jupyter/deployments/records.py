@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mlops_jupyter.serving.examples import example_record
 
-from .folder import LOGS
+from .folder import LOGS, read_serving
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,10 +18,13 @@ _LONGEST_EXAMPLE = 1500
 
 
 def log_files(folder: Path) -> list[Path]:
-    """Return the supervisor's log and that of the newest generation, oldest first."""
-    logs = folder / LOGS
-    numbered = sorted(logs.glob("generation-*.log"), key=lambda path: int(path.stem.split("-")[1]))
-    return [path for path in (logs / "supervisor.log", *numbered[-1:]) if path.exists()]
+    """Return the logs of the supervisor, of the generation that serves, and of the newest."""
+    serving, numbers = read_serving(folder), {}
+    for path in (folder / LOGS).glob("generation-*.log"):
+        numbers[int(path.stem.split("-")[1])] = path
+    kept = {serving.spec.generation if serving else 0, max(numbers, default=0)}
+    generations = [numbers[number] for number in sorted(kept) if number in numbers]
+    return [path for path in (folder / LOGS / "supervisor.log", *generations) if path.exists()]
 
 
 def last_lines(files: list[Path], count: int) -> list[str]:

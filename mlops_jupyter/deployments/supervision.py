@@ -17,6 +17,7 @@ from mlops_jupyter.serving.processes import end_processes, find_process, find_pr
 from mlops_jupyter.serving.wanted import recorded_processes
 
 from .folder import LOGS, read_state, read_supervisor
+from .ports import owner_of
 
 if TYPE_CHECKING:
     import psutil
@@ -61,7 +62,8 @@ def ensure_supervisor(folder: Path) -> None:
         said = read_supervisor(folder)
         if said.get("token") == token:
             if said.get("error"):
-                raise UnavailableError(f"{folder.name} cannot be served", said["error"])
+                why = f"{said['error']}, which {owner_of(said['port'])} has"
+                raise UnavailableError(f"{folder.name} cannot listen", why)
             return
         time.sleep(_POLL)
     raise UnavailableError(f"the supervisor of {folder.name} did not start", last_line(folder, "supervisor"))

@@ -22,7 +22,7 @@ from mlops_jupyter.errors import ConflictError, MlopsError, RefusedError, Unavai
 from mlops_jupyter.serving.examples import example_record
 from mlops_jupyter.serving.spec import WEIGHTS, generation_folder
 from mlops_jupyter.serving.wanted import read_wanted
-from mlops_jupyter.serving.weights import write_weights
+from mlops_jupyter.serving.weights import sync_weights, write_weights
 from mlops_jupyter.store import audit
 from mlops_jupyter.store.deployments import (
     DeploymentEvent,
@@ -129,7 +129,8 @@ def swap(open_store: Callable[[], Store], folder: Path, target: VariantSpec, rea
         )
         journal = _Journal.begin(open_store, folder, intent)
         kill_point("rollback-intended")
-        write_weights(generation_folder(folder, number) / WEIGHTS, serving.weights.with_stable(target.slot))
+        path = generation_folder(folder, number) / WEIGHTS
+        write_weights(path, serving.weights.with_stable(target.slot))
         kill_point("rollback-swapped")
     try:
         answer = _first_answer(folder, target)
@@ -137,6 +138,7 @@ def swap(open_store: Callable[[], Store], folder: Path, target: VariantSpec, rea
         journal.finish("failed", time.perf_counter() - began, str(problem))
         raise
     seconds = time.perf_counter() - began
+    sync_weights(path)
     recorded = journal.finish("done", seconds)
     return Swap(target.version, previous, number, seconds * 1000, answer, recorded)
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import importlib.machinery
 import importlib.util
+import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,13 +48,17 @@ def import_server(folder: Path, *, cached: bool = True) -> None:
     loader.exec_module(module)
 
 
-def _verify(package: Path) -> None:
+def _verify(package: Path, report: int) -> None:
     """Check a package with this folder's code, before any of the package's own runs."""
     spec = importlib.util.spec_from_file_location("package_manifest", HERE / "manifest.py")
     module = importlib.util.module_from_spec(spec)  # type: ignore[arg-type]
     sys.modules["package_manifest"] = module  # dataclasses look their module up
     spec.loader.exec_module(module)  # type: ignore[union-attr]
-    module.verify(package)
+    try:
+        module.verify(package)
+    except module.IntegrityFailure as failure:
+        os.write(report, json.dumps({"error": str(failure), "integrity": True}).encode() + b"\n")
+        raise SystemExit(1) from failure
 
 
 def main(arguments: list[str]) -> None:
@@ -66,7 +72,7 @@ def main(arguments: list[str]) -> None:
         position = rest.index("--package")
         package = Path(rest[position + 1])
         del rest[position : position + 2]
-        _verify(package)
+        _verify(package, int(rest[rest.index("--report") + 1]))
         import_server(package / "src", cached=False)
     else:
         import_server(HERE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,6 +18,11 @@ def read_document(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return document if isinstance(document, dict) else None
+
+
+def known_fields(kind: type, document: dict[str, Any]) -> dict[str, Any]:
+    """Return what a dataclass of this release knows of a document; a newer release may have written more."""
+    return {field.name: document[field.name] for field in fields(kind) if field.name in document}
 
 
 def write_document(path: Path, document: dict[str, Any]) -> None:

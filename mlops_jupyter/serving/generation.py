@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import signal
@@ -36,39 +37,50 @@ class Surroundings:
     sockets: Path
     token: str
     listener: socket.socket
-    server_code: str
+
+
+def server_code(folder: Path) -> str:
+    """Return a short hash of the server's own code, so that it can be told which release answers."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(f"{path.relative_to(folder).as_posix()}\0".encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 class WorkerProcess:
     """One process: started, listened to, started again when it falls."""
 
-    def __init__(self, name: str, command: list[str], log: Path, listener: socket.socket) -> None:
-        self.name, self._command, self._log, self._listener = name, command, log, listener
+    def __init__(
+        self, name: str, slot: int | None, command: list[str], log: Path, listener: socket.socket
+    ) -> None:
+        self.name, self.slot = name, slot
+        self._command, self._log, self._listener = command, log, listener
         self._popen: subprocess.Popen[bytes] | None = None
         self._control = self._report = -1
         self._said = b""
         self.reports: dict[str, Any] = {}
         self.restarts = 0
         self._failures = 0
+        self._fall: dict[str, Any] | None = None
         self._started = self._retry_at = 0.0
         self.record: dict[str, Any] = {}
 
     def start(self, token: str) -> None:
-        """Start the process with a pipe in each direction."""
+        """Start the process with a pipe each way; that its interpreter is gone is a fall like any other."""
         control, self._control = os.pipe()
         self._report, report = os.pipe()
         os.set_blocking(self._report, False)
         inherited = {"--listen": self._listener.fileno(), "--control": control, "--report": report}
         options = [str(word) for pair in inherited.items() for word in pair]
-        with self._log.open("ab") as log:
-            self._popen = subprocess.Popen(
-                [*self._command, *options, "--token", token],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=tuple(inherited.values()),
-            )  # fmt: skip
-        os.close(control)
-        os.close(report)
-        self._said, self.reports = b"", {}
-        self._started = time.monotonic()
+        self._said, self.reports, self._started = b"", {}, time.monotonic()
+        try:
+            self._popen = self._spawn([*options, "--token", token], tuple(inherited.values()))
+        except OSError as problem:
+            self._mourn({"error": f"{self._command[0]}: {problem.strerror}"})
+            return
+        finally:
+            os.close(control)
+            os.close(report)
         self.record = {
             "name": self.name,
             "pid": self._popen.pid,
@@ -76,6 +88,13 @@ class WorkerProcess:
             "create_time": _create_time(self._popen.pid),
             "restarts": self.restarts,
         }
+
+    def _spawn(self, options: list[str], inherited: tuple[int, ...]) -> subprocess.Popen[bytes]:
+        with self._log.open("ab") as log:
+            return subprocess.Popen(
+                [*self._command, *options],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=inherited,
+            )  # fmt: skip
 
     def say(self, word: str) -> None:
         """Send one word down the control pipe."""
@@ -103,17 +122,24 @@ class WorkerProcess:
         if self._popen is None:
             return
         self.hear()
-        if "error" not in self.reports:
-            self.reports["error"] = _fate(self.name, self._popen.returncode)
+        self._mourn({"error": _fate(self.name, self._popen.returncode)} | self.reports)
+
+    def _mourn(self, fall: dict[str, Any]) -> None:
         for pipe in (self._control, self._report):
             os.close(pipe)
         self._control = self._report = -1
+        self._fall = fall
         if time.monotonic() - self._started > HEALTHY_AFTER:
             self._failures = 0
         delay = min(FIRST_DELAY * 2**self._failures, LONGEST_DELAY)
         self._popen, self._retry_at = None, time.monotonic() + delay
         self._failures += 1
         self.restarts += 1
+
+    def take_fall(self) -> dict[str, Any] | None:
+        """Return why it fell, once for each fall."""
+        fall, self._fall = self._fall, None
+        return fall
 
     @property
     def due(self) -> bool:
@@ -133,9 +159,12 @@ class Generation:
         self.folder, self._around = folder, surroundings
         self.spec: GenerationSpec = read_spec(folder)
         self.number = self.spec.generation
+        self._server_code = server_code(surroundings.serving)
         self.phase: Phase = "starting"
         self.error: str | None = None
-        self.integrity = False  # whether the error is that a package is not what was recorded
+        self._fall: dict[
+            str, Any
+        ] = {}  # the last: which slot it was about, and whether its package was changed
         self._activated = False
         self._drain_until = 0.0
         self._remotes = [self._remote(slot) for slot in self._remote_slots()]
@@ -198,27 +227,27 @@ class Generation:
         return [variant.slot for variant in self.spec.variants if variant.mode == "remote"]
 
     def _front(self, index: int) -> WorkerProcess:
-        return self._process(f"worker-{index}", self.spec.python, [])
+        return self._process(f"worker-{index}", None, self.spec.python, [])
 
     def _remote(self, slot: int) -> WorkerProcess:
         variant = self.spec.variants[slot]
-        return self._process(f"remote-{slot}", variant.python, ["--package", variant.package])
+        return self._process(f"remote-{slot}", slot, variant.python, ["--package", variant.package])
 
-    def _process(self, name: str, python: str, options: list[str]) -> WorkerProcess:
+    def _process(self, name: str, slot: int | None, python: str, options: list[str]) -> WorkerProcess:
         around = self._around
         command = [python, str(around.serving), "work", str(self.folder), name]
-        command += ["--sockets", str(around.sockets), "--server-code", around.server_code]
+        command += ["--sockets", str(around.sockets), "--server-code", self._server_code]
         command += options
-        return WorkerProcess(name, command, around.logs / f"generation-{self.number}.log", around.listener)
+        log = around.logs / f"generation-{self.number}.log"
+        return WorkerProcess(name, slot, command, log, around.listener)
 
     def _fallen(self, process: WorkerProcess, *, lasting: bool) -> None:
-        before = process.restarts
         process.bury()
+        fall = process.take_fall()
         if self.phase in {"draining", "ended", "failed"}:
             return
-        if process.restarts > before:
-            self.error = process.reports.get("error")
-            self.integrity = bool(process.reports.get("integrity"))
+        if fall:
+            self.error, self._fall = str(fall["error"]), {"slot": process.slot, **fall}
             self._publish()
         if self.phase == "starting" and not lasting:
             self._enter("failed")
@@ -256,9 +285,10 @@ class Generation:
             "generation": self.number,
             "phase": self.phase,
             "error": self.error,
-            "integrity": self.integrity,
+            "integrity": bool(self._fall.get("integrity")),
+            "slot": self._fall.get("slot"),
             "since": time.time(),
-            "server_code": self._around.server_code,
+            "server_code": self._server_code,
             "processes": [process.record for process in self.processes if process.record],
         }
         with contextlib.suppress(OSError):  # a full disk must not stop what serves

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .documents import read_document, write_document
+from .documents import known_fields, read_document, write_document
 
 if TYPE_CHECKING:
     from .router import Mode
@@ -74,8 +74,8 @@ def read_spec(folder: Path) -> GenerationSpec:
     document = read_document(Path(folder) / SPEC)
     if document is None:
         raise FileNotFoundError(f"{folder} has no readable {SPEC}")
-    variants = tuple(VariantSpec(**variant) for variant in document.pop("variants"))
-    return GenerationSpec(**document, variants=variants)
+    variants = tuple(VariantSpec(**known_fields(VariantSpec, each)) for each in document["variants"])
+    return GenerationSpec(**known_fields(GenerationSpec, document) | {"variants": variants})
 
 
 def generation_folder(deployment: Path, generation: int) -> Path:

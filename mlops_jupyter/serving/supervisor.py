@@ -14,7 +14,6 @@ import argparse
 import contextlib
 import errno
 import fcntl
-import hashlib
 import os
 import shutil
 import signal
@@ -22,6 +21,7 @@ import socket
 import sys
 import tempfile
 import time
+import traceback
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,14 +41,6 @@ TICK = 0.025  # seconds; a tick costs a stat and a few waitpid, 0.1 % of a core
 STOP_GRACE = 10.0
 BACKLOG = 2048
 TAKE_OVER = 15.0
-
-
-def server_code(folder: Path) -> str:
-    """Return a short hash of the server's own code, so that it can be told which release answers."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*.py")):
-        digest.update(f"{path.relative_to(folder).as_posix()}\0".encode() + path.read_bytes())
-    return digest.hexdigest()[:12]
 
 
 class Supervisor:
@@ -73,7 +65,6 @@ class Supervisor:
             sockets=Path(tempfile.mkdtemp(prefix="mlops-")),  # short: a socket's path has 104 characters
             token=token,
             listener=self._listener,
-            server_code=server_code(serving),
         )
 
     def run(self) -> None:
@@ -85,7 +76,11 @@ class Supervisor:
         self._publish()
         try:
             while not self._stopping:
-                self._tick()
+                try:
+                    self._tick()
+                except Exception:  # noqa: BLE001 - whatever it is, what serves must not lose its supervisor
+                    _log(traceback.format_exc())
+                    time.sleep(1)
                 time.sleep(TICK)
         finally:
             self._end()
@@ -165,10 +160,10 @@ class Supervisor:
         return True
 
     def _signal_orphans(self) -> None:
-        """Tell the workers of a supervisor that was killed to close the socket and finish."""
+        """Tell the workers of a supervisor that was killed to accept no more, and to drain."""
         for process in self._orphans:
             with contextlib.suppress(psutil.Error):
-                process.terminate()
+                process.send_signal(signal.SIGUSR1)
 
     def _remove_old_sockets(self) -> None:
         """Remove the folder of a supervisor that was killed, once nobody listens there."""
@@ -185,14 +180,13 @@ class Supervisor:
             "host": wanted.host if wanted else None,
             "port": wanted.port if wanted else None,
             "sockets": str(self._around.sockets),
-            "server_code": self._around.server_code,
             "error": error,
         }
         with contextlib.suppress(OSError):
             write_document(self._folder / SUPERVISOR, document)
 
     def _end(self) -> None:
-        end_processes(self._orphans, STOP_GRACE) if self._bound else None
+        end_processes(self._orphans, STOP_GRACE)
         for generation in self._generations.values():
             generation.end()
         deadline = time.monotonic() + STOP_GRACE

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .documents import read_document, write_document
+from .documents import known_fields, read_document, write_document
 from .spec import STATE
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def write_wanted(deployment: Path, wanted: Wanted) -> None:
 def read_wanted(deployment: Path) -> Wanted | None:
     """Return what is wanted, or None where nothing ever was."""
     document = read_document(deployment / WANTED)
-    return Wanted(**document) if document else None
+    return Wanted(**known_fields(Wanted, document)) if document else None
 
 
 def recorded_processes(deployment: Path) -> list[dict[str, Any]]:

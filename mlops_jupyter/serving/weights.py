@@ -127,16 +127,26 @@ def read_weights(path: Path) -> Weights:
 def write_weights(path: Path, weights: Weights) -> Weights:
     """Put a table in place of the one that is there, with the next sequence number, and return it.
 
-    Writers take turns by the deployment's activation lock; readers need none.
+    Every reader has it now, and it survives the death of this process; `sync_weights` makes it survive that
+    of the machine, which may take a while. Writers take turns by the deployment's activation lock; readers
+    need none.
     """
     following = replace(weights, sequence=read_weights(path).sequence + 1)
     descriptor = os.open(path, os.O_WRONLY)
     try:
         os.pwrite(descriptor, encode(following), 0)
-        os.fsync(descriptor)
     finally:
         os.close(descriptor)
     return following
+
+
+def sync_weights(path: Path) -> None:
+    """Wait until the table is on the disk."""
+    descriptor = os.open(path, os.O_WRONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 class WeightsReader:

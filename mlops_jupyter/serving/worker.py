@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import contextlib
 import os
+import signal
 import socket
 import sys
 import traceback
@@ -48,6 +49,7 @@ class Channel:
 
     control: int
     report_to: int
+    loading: int | None = None  # the slot whose fault it is when something goes wrong now
 
     def report(self, **facts: Any) -> None:
         """Tell the supervisor; when it is gone nobody needs to know."""
@@ -68,6 +70,8 @@ class Channel:
                 heard("gone")
 
         loop.add_reader(self.control, readable)
+        # from the next supervisor, when the one that held the pipe was killed
+        loop.add_signal_handler(signal.SIGUSR1, heard, "drain")
 
 
 class Worker:
@@ -140,10 +144,6 @@ class _Server(uvicorn.Server):
             self._begun()
 
 
-def _local(variant: VariantSpec) -> LocalVariant:
-    return LocalVariant(variant.slot, load(Path(variant.package), variant.digest))
-
-
 def _remote(variant: VariantSpec, sockets: Path, generation: int) -> RemoteVariant:
     contract = read_contract(Path(variant.package), variant.digest)
     path = socket_path(sockets, generation, variant.slot)
@@ -155,25 +155,26 @@ def socket_path(sockets: Path, generation: int, slot: int) -> str:
     return str(sockets / f"{generation}-{slot}.sock")
 
 
-async def _warm(variant: Variant) -> None:
-    """Ask for one prediction, of the example in the schema: the first caller finds everything loaded."""
+async def _warmed(spec: VariantSpec) -> LocalVariant:
+    """Load a version and ask it for one prediction: the first caller finds everything ready."""
+    variant = LocalVariant(spec.slot, load(Path(spec.package), spec.digest))
     request = orjson.dumps({"features": example_record(variant.contract.schema)})
     status, body = await variant.respond(request, "application/json", "stable", "warm-up")
     if status != 200:
-        raise RuntimeError(
-            f"version {variant.version} does not answer its own example: {body.decode()[:300]}"
-        )
+        said = body.decode()[:300]
+        raise RuntimeError(f"version {variant.version} does not answer its own example: {said}")
+    return variant
 
 
 async def _front(spec: GenerationSpec, folder: Path, options: argparse.Namespace, channel: Channel) -> None:
     """Hold the socket, and every variant that is local."""
-    variants: list[Variant] = [
-        _local(each) if each.mode == "local" else _remote(each, options.sockets, spec.generation)
-        for each in spec.variants
-    ]
-    for variant in variants:
-        if variant.mode == "local":
-            await _warm(variant)
+    variants: list[Variant] = []
+    for each in spec.variants:
+        channel.loading = each.slot
+        if each.mode == "local":
+            variants.append(await _warmed(each))
+        else:
+            variants.append(_remote(each, options.sockets, spec.generation))
     about = {"deployment": spec.deployment, "generation": spec.generation, "server_code": options.server_code}
     router = WeightedRouter(variants, WeightsReader(folder / WEIGHTS), about)
     worker = Worker(create_app(router), channel, router)
@@ -182,8 +183,8 @@ async def _front(spec: GenerationSpec, folder: Path, options: argparse.Namespace
 
 async def _single(spec: GenerationSpec, slot: int, options: argparse.Namespace, channel: Channel) -> None:
     """Hold one variant, for the fronts of the same generation."""
-    variant = _local(spec.variants[slot])
-    await _warm(variant)
+    channel.loading = slot
+    variant = await _warmed(spec.variants[slot])
     path = Path(socket_path(options.sockets, spec.generation, slot))
     path.unlink(missing_ok=True)  # of one that fell
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
@@ -194,11 +195,7 @@ async def _single(spec: GenerationSpec, slot: int, options: argparse.Namespace, 
 
 def _one_line(problem: BaseException) -> str:
     text = " ".join(str(problem).split())
-    return text if _is_integrity(problem) else f"{type(problem).__name__}: {text}"
-
-
-def _is_integrity(problem: BaseException) -> bool:
-    return isinstance(problem, IntegrityFailure)
+    return text if isinstance(problem, IntegrityFailure) else f"{type(problem).__name__}: {text}"
 
 
 async def _work(options: argparse.Namespace, channel: Channel) -> None:
@@ -211,7 +208,8 @@ async def _work(options: argparse.Namespace, channel: Channel) -> None:
             await _front(spec, options.generation, options, channel)
     except Exception as problem:  # noqa: BLE001 - whatever a model's code raises is told in one line
         traceback.print_exc()
-        channel.report(error=_one_line(problem), integrity=_is_integrity(problem))
+        integrity = isinstance(problem, IntegrityFailure)
+        channel.report(error=_one_line(problem), integrity=integrity, slot=channel.loading)
         raise SystemExit(1) from None
 
 
@@ -233,7 +231,7 @@ def main(arguments: list[str]) -> None:
         parser.add_argument(f"--{pipe}", type=int)
     parser.add_argument("--token")
     parser.add_argument("--server-code", default="")
-    options = parser.parse_args(arguments)
+    options, _ = parser.parse_known_args(arguments)  # the supervisor may be of a newer release
     channel = Channel(options.control, options.report)
     sys.argv = [sys.argv[0]]  # libraries that read it find nothing of ours
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:

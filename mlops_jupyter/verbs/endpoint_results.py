@@ -50,6 +50,8 @@ class Deployed(Result):
         What became of the alias ``champion``, in words.
     example : str
         A request to copy.
+    note : str
+        Why the previous version is not loaded, when it is not.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Deployed(Result):
     changed: bool = True
     alias: str = ""
     example: str = ""
+    note: str = ""
 
     @property
     def headline(self) -> str:
@@ -78,7 +81,9 @@ class Deployed(Result):
             pairs.append(("through Jupyter", self.proxy_url))
         pairs += [("generation", self.generation), ("took", Quantity(self.seconds, "s"))]
         yield Facts(tuple(pairs))
-        if self.previous and self.previous != self.version:
+        if self.note:
+            yield Note(self.note, "warn")
+        elif self.previous and self.previous != self.version:
             yield Note(f"{self.previous} stays loaded: rollback goes back to it in one write", "ok")
         if self.alias:
             yield Note(self.alias)

@@ -78,14 +78,16 @@ class TinyDeployment:
             (folder / "answer").write_text(answer)
         return folder
 
-    def generation(self, number: int, *answers: str | None, workers: int = 1) -> None:
+    def generation(
+        self, number: int, *answers: str | None, workers: int = 1, python: str = sys.executable
+    ) -> None:
         folder = generation_folder(self.folder, number)
         folder.mkdir()
         variants = tuple(
-            VariantSpec(slot, str(answer), "d" * 64, str(self.package(answer)), "local", sys.executable)
+            VariantSpec(slot, str(answer), "d" * 64, str(self.package(answer)), "local", python)
             for slot, answer in enumerate(answers)
         )
-        write_spec(folder, GenerationSpec("tiny", number, "tiny", workers, sys.executable, variants))
+        write_spec(folder, GenerationSpec("tiny", number, "tiny", workers, python, variants))
         shares = [Share("stable", 100.0), *[Share("resident", 0.0)] * (len(answers) - 1)]
         create_weights(folder / "weights", Weights(tuple(shares)))
 
@@ -265,11 +267,24 @@ def home(workshop, monkeypatch) -> Workshop:
 
 
 @pytest.fixture
-def name(home, request) -> str:
+def name(home) -> str:
     """A deployment's name of the test's own; nothing of it is left afterwards."""
     chosen = f"late-{secrets.token_hex(3)}"
     yield chosen
-    end_all(home.home / "deployments" / chosen)
+    forget(home, chosen)
+
+
+@pytest.fixture(scope="module")
+def shared_name(workshop) -> str:
+    """A deployment's name that the tests of a module share, each bringing it to where it begins."""
+    chosen = f"late-{secrets.token_hex(3)}"
+    yield chosen
+    forget(workshop, chosen)
+
+
+def forget(workshop: Workshop, name: str) -> None:
+    end_all(workshop.home / "deployments" / name)
+    shutil.rmtree(workshop.home / "deployments" / name, ignore_errors=True)
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ import pytest
 import mlops_jupyter as mlops
 from mlops_jupyter.deployments.folder import read_serving
 from mlops_jupyter.deployments.reserve import read_records
-from mlops_jupyter.deployments.supervision import end_all
 from mlops_jupyter.errors import NotFoundError, RefusedError
 from mlops_jupyter.store import audit
 from mlops_jupyter.store.database import open_store
@@ -23,23 +22,16 @@ from mlops_jupyter.store.workspace import open_workspace
 BACK = "import json, sys, mlops_jupyter as mlops\nback = mlops.rollback({name!r}, reason='{reason}')\n"
 
 
-@pytest.fixture(scope="module")
-def shared(workshop):
-    name = "late-back-and-forth"
-    yield name
-    end_all(workshop.home / "deployments" / name)
-
-
 @pytest.fixture
-def pair(home, shared):
+def pair(home, shared_name):
     """1.0.1 is stable, 1.0.0 was, and is loaded."""
-    serving = read_serving(home.home / "deployments" / shared)
+    serving = read_serving(home.home / "deployments" / shared_name)
     loaded = [variant.version for variant in serving.spec.variants] if serving else []
     if loaded != ["1.0.1", "1.0.0"]:
-        mlops.deploy("late", version="1.0.0", as_=shared)
+        mlops.deploy("late", version="1.0.0", as_=shared_name)
     elif serving.stable.version == "1.0.0":
-        mlops.rollback(shared, to="1.0.1")
-    return mlops.deploy("late", version="1.0.1", as_=shared)
+        mlops.rollback(shared_name, to="1.0.1")
+    return mlops.deploy("late", version="1.0.1", as_=shared_name)
 
 
 def _versions(url: str, count: int = 10) -> set[str]:

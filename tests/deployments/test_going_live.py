@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 import threading
 import urllib.request
@@ -13,13 +14,14 @@ import pytest
 
 import mlops_jupyter as mlops
 from mlops_jupyter.deployments.folder import read_serving
-from mlops_jupyter.deployments.live import go_live
+from mlops_jupyter.deployments.live import Wish, go_live
 from mlops_jupyter.deployments.supervision import living_workers
 from mlops_jupyter.errors import ConflictError, IntegrityError, NotFoundError, RefusedError, UnavailableError
 from mlops_jupyter.serving.wanted import read_wanted
 from mlops_jupyter.store import locks
 from mlops_jupyter.store.database import open_store
 from mlops_jupyter.store.deployments import list_events
+from mlops_jupyter.store.versions import find_version
 from mlops_jupyter.store.workspace import open_workspace
 
 if TYPE_CHECKING:
@@ -125,6 +127,30 @@ def test_a_changed_file_is_named_and_the_old_version_serves_on(home, name, tmp_p
     newest = list_events(store, name)[0]
     assert newest.outcome == "failed"
     assert changed in newest.error
+
+
+def test_a_previous_version_that_cannot_be_loaded_does_not_stand_in_the_way(home, name, tmp_path):
+    workspace = open_workspace()
+    store = open_store(workspace)
+    record = find_version(store, "late", "1.0.0")
+    package = shutil.copytree(record.package_path, tmp_path / "package")
+    wish = Wish("deploy", name, "late", "1.0.0", record.digest, package, "127.0.0.1")
+    go_live(workspace, store, wish, lambda stage: None)
+    (package / "model" / "feature_schema.json").unlink()
+    live = mlops.deploy("late", version="1.0.1", as_=name)
+    assert live.version == "1.0.1"
+    assert "1.0.0 could not stay loaded" in live.note
+    assert "feature_schema.json: missing" in live.note
+    assert [each["version"] for each in _answer(live.url)["variants"]] == ["1.0.1"]
+
+
+def test_a_first_deploy_that_fails_leaves_nothing_to_start(home, name, tmp_path):
+    workspace = open_workspace()
+    wish, changed = home.wish_of_changed_package(name, tmp_path / "package")
+    with pytest.raises(IntegrityError, match=changed):
+        go_live(workspace, open_store(workspace), wish, lambda stage: None)
+    assert mlops.status(name).condition == "stopped"
+    assert "nothing to do" in mlops.start().headline
 
 
 def test_of_two_deploys_at_once_one_wins_and_the_other_is_told_who(home, name):

@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import re
 import socket
+import sys
 import urllib.request
 
 import psutil
 import pytest
 
 import mlops_jupyter as mlops
+from mlops_jupyter.deployments.folder import read_serving
 from mlops_jupyter.deployments.live import go_live
+from mlops_jupyter.deployments.pruning import prune_generations
 from mlops_jupyter.deployments.supervision import living_workers, running_supervisor
 from mlops_jupyter.errors import IntegrityError, NotFoundError, RefusedError, UnavailableError
+from mlops_jupyter.serving.documents import write_document
 from mlops_jupyter.store.database import open_store
 from mlops_jupyter.store.workspace import open_workspace
 
 
 @pytest.fixture
-def live(home, name):
-    return mlops.deploy("late", version="1.0.0", as_=name)
+def live(home, shared_name):
+    return mlops.deploy("late", version="1.0.0", as_=shared_name)
 
 
 @pytest.fixture
-def folder(home, name):
-    return home.home / "deployments" / name
+def folder(home, shared_name):
+    return home.home / "deployments" / shared_name
 
 
 def _everything(folder) -> list[psutil.Process]:
@@ -152,19 +156,27 @@ def test_status_of_all_lists_each_and_of_none_says_what_to_do(live, home, tmp_pa
 
 
 def test_logs_tell_what_the_server_wrote(live, home, folder):
-    log = folder / "logs" / "generation-1.log"
-    log.write_text("".join(f"line {number}\n" for number in range(100)))
-    shown = mlops.logs(live.name, lines=3)
-    assert shown.lines == ("line 97", "line 98", "line 99")
-    assert str(log) in shown.files
+    number = read_serving(folder).spec.generation
+    assert str(folder / "logs" / f"generation-{number}.log") in mlops.logs(live.name).files
+    (folder / "logs" / "generation-999.log").write_text("".join(f"line {n}\n" for n in range(100)))
+    assert mlops.logs(live.name, lines=3).lines == ("line 97", "line 98", "line 99")
 
 
-def test_old_generations_are_pruned_and_the_living_are_not(live, home, folder):
-    for version in ("1.0.1", "1.0.0") * 3:
-        mlops.deploy("late", version=version, as_=live.name)
-    numbers = sorted(int(path.name) for path in (folder / "generations").iterdir())
-    assert numbers[-5:] == [3, 4, 5, 6, 7]
-    assert 1 not in numbers or living_workers(folder)
+def test_old_generations_are_pruned_and_the_living_are_not(tmp_path):
+    (tmp_path / "logs").mkdir()
+    old = psutil.Popen([sys.executable, "-c", "import time; time.sleep(60)", "a-token"])
+    for number in range(1, 9):
+        folder = tmp_path / "generations" / str(number)
+        folder.mkdir(parents=True)
+        pid = old.pid if number == 2 else 1
+        write_document(folder / "state.json", {"processes": [{"pid": pid, "token": "a-token"}]})
+        (tmp_path / "logs" / f"generation-{number}.log").touch()
+    prune_generations(tmp_path, keep=8)
+    old.kill()
+    old.wait()
+    left = {int(path.name) for path in (tmp_path / "generations").iterdir()}
+    assert left == {2, 4, 5, 6, 7, 8}
+    assert not (tmp_path / "logs" / "generation-1.log").exists()
 
 
 def test_a_deployment_that_never_served_cannot_be_started(home, name, monkeypatch):

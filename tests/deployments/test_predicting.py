@@ -7,18 +7,15 @@ import pandas as pd
 import pytest
 
 import mlops_jupyter as mlops
-from mlops_jupyter.deployments.supervision import end_all
 from mlops_jupyter.errors import DataError, UnavailableError
 
 
 @pytest.fixture(scope="module")
-def endpoint(workshop):
-    name = "late-predicting"
+def endpoint(workshop, shared_name):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLOPS_HOME", str(workshop.home))
-        mlops.deploy("late", version="1.0.0", as_=name)
-    yield name
-    end_all(workshop.home / "deployments" / name)
+        mlops.deploy("late", version="1.0.0", as_=shared_name)
+    return shared_name
 
 
 def test_it_behaves_like_the_frame_it_is(endpoint, home):
@@ -83,8 +80,7 @@ def test_a_value_unlike_the_training_data_is_a_warning(endpoint, home):
     assert "distance: 2 such as 9000000000" in str(found)
 
 
-def test_nothing_answers_is_one_line(home, name):
-    mlops.deploy("late", version="1.0.0", as_=name)
-    mlops.stop(name)
+def test_nothing_answers_is_one_line(endpoint, home):
+    mlops.stop(endpoint)
     with pytest.raises(UnavailableError, match="nothing answers at"):
-        mlops.predict(name, home.frame.head(1))
+        mlops.predict(endpoint, home.frame.head(1))

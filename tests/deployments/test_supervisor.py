@@ -11,6 +11,7 @@ import time
 import psutil
 import pytest
 
+from mlops_jupyter.serving.generation import server_code
 from mlops_jupyter.serving.spec import generation_folder
 from mlops_jupyter.serving.weights import read_weights, write_weights
 
@@ -74,7 +75,7 @@ def test_a_generation_serves_when_it_is_wanted(tiny):
     health = tiny.ask(path="/health")
     assert health["generation"] == 1
     assert health["variants"][0]["role"] == "stable"
-    assert health["server_code"] == tiny.supervisor()["server_code"]
+    assert health["server_code"] == tiny.state(1)["server_code"] == server_code(tiny.server)
 
 
 def test_no_request_fails_while_generations_change_and_are_rolled_back(tiny):
@@ -202,11 +203,34 @@ def test_workers_serve_on_when_their_supervisor_is_killed_and_the_next_takes_ove
     supervisor.kill()
     psutil.wait_procs([supervisor], timeout=5)
     orphan = tiny.ask()["pid"]
-    tiny.start()
-    successor = tiny.wait_until(lambda: (pid := _pid(tiny)) and pid != orphan and pid)
-    assert psutil.pid_exists(successor)
+    with Load(tiny.port, kept=2, fresh=0) as load:
+        tiny.start()
+        tiny.wait_until(lambda: (pid := _pid(tiny)) and pid != orphan and pid)
+        time.sleep(0.1)
+    assert load.failures == []
     tiny.wait_until(lambda: not psutil.pid_exists(orphan))
     assert len(tiny.ours()) == 2
+
+
+def test_an_interpreter_that_is_gone_is_told_and_the_old_generation_serves_on(tiny):
+    tiny.generation(1, "one")
+    tiny.want(1)
+    tiny.start()
+    tiny.wait_for(1, "serving")
+    tiny.generation(2, "two", python="/nowhere/python")
+    tiny.want(1, 2)
+    assert tiny.wait_for(2, "failed")["error"] == "/nowhere/python: No such file or directory"
+    assert tiny.ask()["version"] == "one"
+
+
+def test_a_supervisor_understands_the_files_of_a_newer_release(tiny):
+    tiny.generation(1, "one")
+    tiny.want(1)
+    for path in (generation_folder(tiny.folder, 1) / "spec.json", tiny.folder / "wanted.json"):
+        path.write_text(json.dumps({**json.loads(path.read_text()), "of_tomorrow": 1}))
+    tiny.start()
+    tiny.wait_for(1, "serving")
+    assert tiny.ask()["version"] == "one"
 
 
 def test_a_worker_never_let_accept_ends_with_its_supervisor(tiny):
