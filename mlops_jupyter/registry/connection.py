@@ -7,6 +7,7 @@ its own `mlflow.set_tracking_uri`.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sqlite3
@@ -24,7 +25,7 @@ import filelock
 from mlops_jupyter.errors import ConflictError, UnavailableError
 from mlops_jupyter.store.masking import masked_text
 from mlops_jupyter.store.settings import settings
-from mlops_jupyter.store.workspace import FULL, READ_ONLY, unusable
+from mlops_jupyter.store.workspace import FULL, READ_ONLY, has_no_room, unusable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -147,11 +148,14 @@ def calls(workspace: Workspace) -> Iterator[None]:
         with bounded(), quiet():
             yield
     except MlflowException as failure:
-        raise unavailable(uri, first_line(failure)) from failure
+        if has_no_room(workspace.root):
+            raise unusable(workspace.root, OSError(errno.ENOSPC, "")) from failure
+        where, why = masked_text(uri), masked_text(first_line(failure))
+        raise UnavailableError(f"MLflow at {where} failed", why, "%mlops doctor says more") from failure
     except RequestException as failure:
         raise unavailable(uri, type(failure).__name__) from failure
     except OSError as failure:
-        if failure.errno in FULL | READ_ONLY:
+        if failure.errno in FULL | READ_ONLY or has_no_room(workspace.root):
             raise unusable(workspace.root, failure) from failure
         raise unavailable(uri, str(failure)) from failure
 
@@ -212,7 +216,7 @@ def first_use(uri: str, file: Path, report: Report) -> None:
     try:
         with filelock.FileLock(f"{file}.lock", timeout=FIRST_USE_SECONDS):
             if not is_initialised(file):
-                report("making MLflow's database (once, some seconds)")
+                report("making MLflow's database, once")
                 connect(uri).search_experiments(max_results=1)
     except filelock.Timeout as failure:
         raise ConflictError("another process is making MLflow's database", hint="run it again") from failure

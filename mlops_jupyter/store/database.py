@@ -8,7 +8,6 @@ it changes.
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +21,8 @@ from sqlalchemy.pool import NullPool
 
 from mlops_jupyter.errors import ConflictError, MlopsError, WorkspaceError
 
+from .workspace import has_no_room
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 BUSY_SECONDS = 10
-NEEDED_BYTES = 65_536
 NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smbfs", "smb3", "9p", "afpfs", "afs", "ceph", "davfs", "fuse.sshfs"}
     | {"fuse.glusterfs", "glusterfs", "gpfs", "lustre", "beegfs", "ncpfs"}
@@ -179,7 +179,7 @@ def explained(workspace: Workspace, failure: Exception) -> MlopsError:
             f"the store of {where} is busy", f"locked for over {BUSY_SECONDS} s", "run it again"
         )
     # without room for its index file, SQLite speaks of an I/O error
-    if "full" in words or "No space" in words or shutil.disk_usage(workspace.root).free < NEEDED_BYTES:
+    if "full" in words or "No space" in words or has_no_room(workspace.root):
         return WorkspaceError(f"the disk of {where} is full", hint="free some space: %mlops clean")
     if "readonly" in words or "Permission" in words or not os.access(workspace.root, os.W_OK):
         return WorkspaceError(f"{where} is read-only", hint="set MLOPS_HOME to a folder you can write")

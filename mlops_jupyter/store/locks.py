@@ -117,6 +117,10 @@ def is_living(owner: Owner) -> bool:
         return datetime.now(UTC) - datetime.fromisoformat(owner.since) < ELSEWHERE
     try:
         # the clock's resolution, and its drift between two readings on macOS
-        return abs(psutil.Process(owner.pid).create_time() - owner.create_time) < 1
+        process = psutil.Process(owner.pid)
+        same = abs(process.create_time() - owner.create_time) < 1
+        return same and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+    except psutil.AccessDenied:
+        return True

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 MARKERS = (".mlops", ".git", "pyproject.toml")
 READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 ELSEWHERE = "set MLOPS_HOME to a folder you can write"
+NEEDED_BYTES = 65_536
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -77,7 +79,7 @@ def find_workspace(start: Path | None = None) -> Path:
     """
     if named := os.environ.get("MLOPS_HOME"):
         return Path(named).expanduser().resolve()
-    start = (start or Path.cwd()).resolve()
+    start = (start or working_folder()).resolve()
     home = Path.home().resolve()
     root = next(filter(is_project, below_home(start, home)), start)
     if root == home:
@@ -87,6 +89,14 @@ def find_workspace(start: Path | None = None) -> Path:
             "cd to a project folder, or set MLOPS_HOME",
         )
     return root / ".mlops"
+
+
+def working_folder() -> Path:
+    """Return the working folder, or say that it was removed."""
+    try:
+        return Path.cwd()
+    except OSError as failure:
+        raise WorkspaceError("the working folder is gone", hint="cd to a folder that exists") from failure
 
 
 def below_home(start: Path, home: Path) -> list[Path]:
@@ -136,9 +146,14 @@ def explained(root: Path) -> Iterator[None]:
         raise unusable(root, failure) from failure
 
 
+def has_no_room(root: Path) -> bool:
+    """Whether the disk is full: engines speak of an I/O error, or of nothing, where it is."""
+    return shutil.disk_usage(root).free < NEEDED_BYTES
+
+
 def unusable(root: Path, failure: OSError) -> WorkspaceError:
     """Say in words why the workspace cannot be written."""
-    if failure.errno in FULL:
+    if failure.errno in FULL or (root.exists() and has_no_room(root)):
         return WorkspaceError(
             f"the disk of the workspace {root} is full", hint="free some space: %mlops clean"
         )

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_jupyter.errors import IntegrityError, NotFoundError, RefusedError, UsageError, did_you_mean
@@ -20,6 +19,7 @@ from mlops_jupyter.verbs.table import verb
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from mlops_jupyter.serving.manifest import Manifest
     from mlops_jupyter.store.database import Store
@@ -134,7 +134,7 @@ def register(
     --------
     >>> mlops.register("churn", require=["accuracy>=0.85"], alias=["challenger"])  # doctest: +SKIP
     """
-    from mlops_jupyter.registry import cached, move_alias, publish
+    from mlops_jupyter.registry import move_alias, publish
     from mlops_jupyter.store.versions import check_alias
 
     requirements = [read_requirement(text) for text in require or ()]
@@ -142,7 +142,7 @@ def register(
         check_alias(name)
     workspace, store = opened()
     record = to_register(store, model, version)
-    folder = package_of(workspace, record, cached(workspace, record))
+    folder = package_of(workspace, store, record)
     demand(record.name, requirements, genuine_manifest(folder, record).document.get("metrics") or {})
     with progress(f"register {record.name}") as report:
         found = publish(workspace, store, folder, report)
@@ -219,17 +219,16 @@ def to_register(store: Store, model: str, version: str | None) -> VersionRecord:
     return waiting[-1] if waiting else found
 
 
-def package_of(workspace: Workspace, record: VersionRecord, cached: Path | None) -> Path:
-    """Return the folder of a version's package on this machine."""
-    folder = cached or record.package_path
-    if folder is None or not Path(folder).is_dir():
-        hint = (
-            "package it again"
-            if record.state != "registered"
-            else f"%mlops deploy {record.model} downloads it"
-        )
-        raise NotFoundError(f"the package of {record.name} is not in {workspace.root}", hint=hint)
-    return Path(folder)
+def package_of(workspace: Workspace, store: Store, record: VersionRecord) -> Path:
+    """Return the folder of a version's package; what is registered can be downloaded."""
+    from mlops_jupyter.registry import cached, obtain
+
+    folder = cached(workspace, record) or record.package_path
+    if folder is not None and folder.is_dir():
+        return folder
+    if record.state == "registered":
+        return obtain(workspace, store, record)
+    raise NotFoundError(f"the package of {record.name} is not in {workspace.root}", hint="package it again")
 
 
 def genuine_manifest(folder: Path, record: VersionRecord) -> Manifest:

@@ -3,12 +3,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
 from mlops_jupyter import registry
-from mlops_jupyter.errors import ConflictError, IntegrityError, RefusedError, UsageError
+from mlops_jupyter.errors import ConflictError, IntegrityError, RefusedError, UsageError, WorkspaceError
 from mlops_jupyter.serving.manifest import verify
 from mlops_jupyter.store import audit
 from mlops_jupyter.store.versions import find_version, get_version, list_versions, reserve_version
@@ -198,3 +199,25 @@ def test_two_processes_that_use_mlflow_first_at_once_make_one_database(
     for job in jobs:
         (tmp_path / job["root"]).mkdir()
     assert forks(*jobs) == [0, 0]
+
+
+def test_a_disk_that_fills_while_registering_is_told_and_it_can_be_done_again(
+    workspace: Workspace, store: Store, package: Callable[..., Path]
+):
+    folder = package()
+    workspace.artifacts.mkdir()
+    with small_disk(workspace.artifacts), pytest.raises(WorkspaceError, match=r"the disk of .* is full"):
+        registry.publish(workspace, store, folder)
+    assert registry.publish(workspace, store, folder).state == "registered"
+
+
+@contextmanager
+def small_disk(place: Path):
+    """Mount a file system of one page."""
+    command = ["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", str(place)]
+    if os.geteuid() != 0 or subprocess.run(command, capture_output=True).returncode != 0:
+        pytest.skip("mounting a tiny file system needs root")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(place)], check=True)

@@ -4,8 +4,10 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from mlops_jupyter.errors import ConflictError
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 HOLD = """
 import sys
+import time
 from mlops_jupyter.store.database import open_store
 from mlops_jupyter.store.locks import hold
 from mlops_jupyter.store.workspace import Workspace
@@ -68,7 +71,9 @@ def test_a_conflict_names_the_owner_and_a_dead_owner_is_replaced(store: Store, o
     with pytest.raises(ConflictError, match=named), hold(store, "deploy churn"):
         pytest.fail("two owners")
     other.kill()
-    other.wait()
+    # until its parent waits for it, a dead process is still listed
+    while psutil.Process(other.pid).status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.01)
     with hold(store, "deploy churn") as owner:
         assert owner.pid == os.getpid()
 

@@ -115,6 +115,14 @@ def test_a_full_disk_is_told_in_one_line_and_loses_nothing(tiny_disk: Path, monk
     assert audit.verify_chain(store).whole
 
 
+def test_a_working_folder_that_is_gone_is_told(home: Path, monkeypatch: pytest.MonkeyPatch):
+    (home / "gone").mkdir()
+    monkeypatch.chdir(home / "gone")
+    (home / "gone").rmdir()
+    with pytest.raises(WorkspaceError, match="the working folder is gone"):
+        find_workspace()
+
+
 def test_every_failure_of_the_disk_is_one_of_ours(home: Path):
     (home / "project").mkdir()
     (home / "project" / ".mlops").touch()

@@ -234,9 +234,11 @@ def test_diff_shows_schema_metrics_parameters_and_code(built: Callable[..., Path
     assert mlops.diff("churn", "2.0.0").headline == "both are churn 2.0.0"
 
 
-def test_diff_and_card_download_what_is_not_here(built: Callable[..., Path], workspace: Workspace):
+def test_register_diff_and_card_download_what_is_not_here(built: Callable[..., Path], workspace: Workspace):
     built()
     mlops.register("churn")
+    shutil.rmtree(workspace.packages)
+    assert mlops.register("churn", require=["accuracy>=0.9"]).already
     shutil.rmtree(workspace.packages)
     assert mlops.card("churn").text == "# churn 1.0.0"
     shutil.rmtree(workspace.packages)
