@@ -119,11 +119,10 @@ def build(
 def _write_content(workspace: Workspace, folder: Path, request: PackageRequest, stages: Stages) -> Draft:
     with stages("model"):
         subject = open_subject(request)
+        own = content.find_user_code(subject, request)
     with stages("schema"):
         schema = content.make_schema(subject)
         serving = content.serving_config(schema, request.threshold)
-    with stages("code"):
-        own = content.find_user_code(subject, request)
     with stages("format"):
         saved = content.write_model(folder, subject, schema, own, request)
         content.write_server(folder, saved, serving)

@@ -60,7 +60,7 @@ def write(path: Path, content: str | bytes, point: str) -> None:
 
 
 def copy_tree(source: Path, target: Path, leave_out: str = "__pycache__") -> None:
-    """Copy a folder; the first failure is raised as it is, where `shutil.copytree` tells them all at the end."""
+    """Copy a folder; the first failure is raised as it is (`shutil.copytree` tells them all at the end)."""
     for path in sorted(source.rglob("*")):
         relative = path.relative_to(source)
         if path.is_file() and leave_out not in relative.parts:
