@@ -52,6 +52,8 @@ class Deployed(Result):
         A request to copy.
     note : str
         Why the previous version is not loaded, when it is not.
+    isolated : bool
+        Whether it runs in an environment of its own pins.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Deployed(Result):
     alias: str = ""
     example: str = ""
     note: str = ""
+    isolated: bool = False
 
     @property
     def headline(self) -> str:
@@ -79,6 +82,8 @@ class Deployed(Result):
         pairs: list[tuple[str, Any]] = [("address", self.url), ("documentation", f"{self.url}/docs")]
         if self.proxy_url:
             pairs.append(("through Jupyter", self.proxy_url))
+        if self.isolated:
+            pairs.append(("environment", "of its own pins"))
         pairs += [("generation", self.generation), ("took", Quantity(self.seconds, "s"))]
         yield Facts(tuple(pairs))
         if self.note:

@@ -233,7 +233,7 @@ def _deployed(live: LiveDeployment, seconds: float, alias: str) -> Deployed:
     return Deployed(
         record.name, record.model, serving.stable.version, url, proxy_url_of(record.port),
         serving.spec.generation, live.previous, seconds, live.changed, alias,
-        example_call(url, Path(serving.stable.package)), live.note,
+        example_call(url, Path(serving.stable.package)), live.note, record.isolated,
     )  # fmt: skip
 
 

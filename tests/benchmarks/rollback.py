@@ -2,7 +2,7 @@
 
 python tests/benchmarks/rollback.py
 
-Also from a fresh process, and what callers notice meanwhile. The last line is JSON; all times are milliseconds.
+Also from a fresh process, and what callers notice meanwhile. The last line is JSON; times are milliseconds.
 """
 
 from __future__ import annotations

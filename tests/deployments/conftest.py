@@ -150,7 +150,7 @@ class TinyDeployment:
         return found
 
     def stop(self) -> None:
-        supervisor = find_process(self.supervisor())
+        supervisor = find_process(self.supervisor()) if self.folder.exists() else None
         if supervisor:
             supervisor.terminate()
             psutil.wait_procs([supervisor], timeout=15)

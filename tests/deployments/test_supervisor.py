@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import shutil
 import socket
 import threading
 import time
@@ -239,6 +240,16 @@ def test_a_worker_never_let_accept_ends_with_its_supervisor(tiny):
     supervisor = tiny.start()
     tiny.wait_for(1, "ready")
     supervisor.kill()
+    tiny.wait_until(lambda: tiny.ours() == [])
+
+
+def test_a_deployment_whose_folder_was_deleted_ends(tiny):
+    tiny.generation(1, "one")
+    tiny.want(1)
+    tiny.start()
+    tiny.wait_for(1, "serving")
+    assert len(tiny.ours()) == 2
+    shutil.rmtree(tiny.folder)
     tiny.wait_until(lambda: tiny.ours() == [])
 
 
