@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 
+from mlops_jupyter.schema.asking import asking
 from mlops_jupyter.schema.columns import plain
 from mlops_jupyter.schema.data import ModelInput, count_rows, head, is_frame, is_sparse, take
 from mlops_jupyter.serving.answers import AnswerMaker
@@ -55,8 +55,7 @@ def golden_answers(
 ) -> dict[str, Any]:
     """Return what `/predict` must answer to these rows: the live model's answers in the server's words."""
     output = schema["output"]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with asking():
         answers = model.predict(rows)
         scores = model.predict_proba(rows) if output["probabilities"] else None
     labels = split_outputs(answers.toarray() if is_sparse(answers) else answers)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .asking import asking
 from .data import ModelInput, head, is_frame, is_sparse
 
 if TYPE_CHECKING:
@@ -36,11 +36,10 @@ def probe_nullability(predict: Callable[[Any], Any], data: ModelInput, schema: d
     if is_sparse(data):
         return  # absent is zero there, so nothing is ever missing
     sample = _first_rows(data)
-    if is_frame(data):
-        groups = [[position] for position in range(len(columns))]
+    everything = range(len(columns))
+    groups = [[position] for position in everything] if is_frame(data) else [list(everything)]
+    with asking():
         borne = [position for group in groups for position in _bearable(predict, sample, group)]
-    else:
-        borne = _bearable(predict, sample, list(range(len(columns))))
     for position in borne:
         columns[position]["nullable"] = True
 
@@ -68,12 +67,10 @@ def _bears(predict: Callable[[Any], Any], sample: ModelInput, group: list[int]) 
 
 
 def _answers(predict: Callable[[Any], Any], rows: ModelInput) -> bool:
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        try:
-            answers = np.asarray(predict(rows))
-        except Exception:  # noqa: BLE001 - whatever it raises, it does not bear it
-            return False
+    try:
+        answers = np.asarray(predict(rows))
+    except Exception:  # noqa: BLE001 - whatever it raises, it does not bear it
+        return False
     return answers.dtype.kind != "f" or bool(np.isfinite(answers).all())
 
 

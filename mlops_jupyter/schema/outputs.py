@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mlops_jupyter.errors import ModelError
 
+from .asking import asking
 from .columns import plain
 from .data import head
 
@@ -48,8 +48,7 @@ def infer_output(model: Any, data: Any, target: Any = None) -> dict[str, Any]:
         When its answers are not one value, or one row of values, for each row of data.
     """
     sample = head(data, _SAMPLE)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with asking():
         answers = _as_answers(model.predict(sample))
         probabilities = _gives_probabilities(model, sample)
     task = task_of(model)
