@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from typing import TYPE_CHECKING, Any
 
 import psutil
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+_POLL = 0.01
 
 
 def find_process(record: Mapping[str, Any] | None) -> psutil.Process | None:
@@ -36,8 +39,25 @@ def end_processes(processes: Sequence[psutil.Process], grace: float) -> None:
     for process in processes:
         with contextlib.suppress(psutil.Error):
             process.terminate()
-    _, left = psutil.wait_procs(processes, timeout=grace)
-    for process in left:
+    for process in wait_for_end(processes, grace):
         with contextlib.suppress(psutil.Error):
             process.kill()
-    psutil.wait_procs(left, timeout=grace)
+    wait_for_end(processes, grace)
+
+
+def wait_for_end(processes: Sequence[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Wait for processes, and return those that are left.
+
+    A zombie has ended: in a container whose first process is no init, nobody ever buries it.
+    """
+    deadline = time.monotonic() + seconds
+    while (left := [each for each in processes if _lives(each)]) and time.monotonic() < deadline:
+        time.sleep(_POLL)
+    return left
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False

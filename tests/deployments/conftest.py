@@ -25,7 +25,7 @@ from mlops_jupyter import serving
 from mlops_jupyter.deployments.live import Wish
 from mlops_jupyter.deployments.supervision import end_all
 from mlops_jupyter.serving.documents import read_document
-from mlops_jupyter.serving.processes import find_process, find_processes
+from mlops_jupyter.serving.processes import find_process, find_processes, wait_for_end
 from mlops_jupyter.serving.spec import GenerationSpec, VariantSpec, generation_folder, write_spec
 from mlops_jupyter.serving.wanted import SUPERVISOR, Wanted, recorded_processes, write_wanted
 from mlops_jupyter.serving.weights import Share, Weights, create_weights
@@ -153,7 +153,7 @@ class TinyDeployment:
         supervisor = find_process(self.supervisor()) if self.folder.exists() else None
         if supervisor:
             supervisor.terminate()
-            psutil.wait_procs([supervisor], timeout=15)
+            wait_for_end([supervisor], 15)
         for process in self.ours():
             process.kill()
 

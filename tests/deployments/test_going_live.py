@@ -17,6 +17,7 @@ from mlops_jupyter.deployments.folder import read_serving
 from mlops_jupyter.deployments.live import Wish, go_live
 from mlops_jupyter.deployments.supervision import living_workers
 from mlops_jupyter.errors import ConflictError, IntegrityError, NotFoundError, RefusedError, UnavailableError
+from mlops_jupyter.serving.processes import wait_for_end
 from mlops_jupyter.serving.wanted import read_wanted
 from mlops_jupyter.store import locks
 from mlops_jupyter.store.database import open_store
@@ -85,7 +86,7 @@ def test_versions_whose_own_modules_differ_are_both_loaded_and_each_right(home, 
     assert older["prediction"].to_numpy() == pytest.approx(truth.to_numpy(), abs=1e-4)
     remote = next(process for process in living_workers(folder) if "--package" in process.cmdline())
     remote.kill()
-    psutil.wait_procs([remote], timeout=5)
+    assert wait_for_end([remote], 5) == []
     assert wait(lambda: _version(name, workshop), 20) == "1.0.0"
 
 

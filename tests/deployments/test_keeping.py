@@ -17,6 +17,7 @@ from mlops_jupyter.deployments.pruning import prune_generations
 from mlops_jupyter.deployments.supervision import living_workers, running_supervisor
 from mlops_jupyter.errors import IntegrityError, NotFoundError, RefusedError, UnavailableError
 from mlops_jupyter.serving.documents import write_document
+from mlops_jupyter.serving.processes import wait_for_end
 from mlops_jupyter.store.database import open_store
 from mlops_jupyter.store.workspace import open_workspace
 
@@ -38,7 +39,7 @@ def _everything(folder) -> list[psutil.Process]:
 def _kill(processes) -> None:
     for process in processes:
         process.kill()
-    psutil.wait_procs(processes, timeout=5)
+    assert wait_for_end(processes, 5) == []
 
 
 def _answers(url: str) -> bool:
@@ -50,7 +51,7 @@ def test_stopping_leaves_no_process_and_starting_brings_the_same_back(live, home
     processes = _everything(folder)
     stopped = mlops.stop(live.name)
     assert set(stopped.ended) == {process.pid for process in processes}
-    assert not any(process.is_running() for process in processes)
+    assert wait_for_end(processes, 0) == []
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", int(live.url.rpartition(":")[2]))) != 0
     seen = mlops.status(live.name)
@@ -71,8 +72,7 @@ def test_a_supervisor_that_was_killed_is_found_out_and_replaced(live, home, fold
     assert _answers(live.url)
     back = mlops.start(live.name)
     assert back.endpoints[0].condition == "serving"
-    psutil.wait_procs(orphans, timeout=15)
-    assert not any(process.is_running() for process in orphans)
+    assert wait_for_end(orphans, 15) == []
     assert len(living_workers(folder)) == 1
 
 
@@ -80,16 +80,16 @@ def test_stopping_ends_the_workers_of_a_supervisor_that_was_killed(live, home, f
     orphans = living_workers(folder)
     _kill([running_supervisor(folder)])
     assert set(mlops.stop(live.name).ended) == {process.pid for process in orphans}
-    assert not any(process.is_running() for process in orphans)
+    assert wait_for_end(orphans, 0) == []
 
 
-def test_a_deploy_takes_over_from_the_workers_of_a_supervisor_that_was_killed(live, home, folder):
+def test_a_deploy_takes_over_from_the_workers_of_a_supervisor_that_was_killed(live, home, folder, wait):
     orphans = living_workers(folder)
     _kill([running_supervisor(folder)])
     after = mlops.deploy("late", version="1.0.1", as_=live.name)
     assert (after.version, after.url) == ("1.0.1", live.url)
-    psutil.wait_procs(orphans, timeout=15)
-    assert len(living_workers(folder)) == 1
+    assert wait_for_end(orphans, 15) == []
+    wait(lambda: len(living_workers(folder)) == 1)
 
 
 def test_after_a_reboot_what_was_rolled_back_stays_rolled_back(live, home, folder):

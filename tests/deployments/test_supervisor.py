@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from mlops_jupyter.serving.generation import server_code
+from mlops_jupyter.serving.processes import wait_for_end
 from mlops_jupyter.serving.spec import generation_folder
 from mlops_jupyter.serving.weights import read_weights, write_weights
 
@@ -189,7 +190,7 @@ def test_stopping_the_supervisor_leaves_no_process(tiny):
     time.sleep(0.1)
     supervisor.terminate()
     assert json.loads(connection.getresponse().read())["version"] == "one"
-    psutil.wait_procs([supervisor], timeout=10)
+    assert wait_for_end([supervisor], 10) == []
     assert tiny.ours() == []
     assert not (tiny.folder.parent / sockets).exists()
     with socket.socket() as probe:
@@ -202,7 +203,7 @@ def test_workers_serve_on_when_their_supervisor_is_killed_and_the_next_takes_ove
     supervisor = tiny.start()
     tiny.wait_for(1, "serving")
     supervisor.kill()
-    psutil.wait_procs([supervisor], timeout=5)
+    assert wait_for_end([supervisor], 5) == []
     orphan = tiny.ask()["pid"]
     with Load(tiny.port, kept=2, fresh=0) as load:
         tiny.start()
