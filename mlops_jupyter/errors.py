@@ -97,5 +97,5 @@ def did_you_mean(word: str, known: Iterable[str], limit: int = 3) -> str:
     near = difflib.get_close_matches(word, names, n=limit, cutoff=0.6)
     if near:
         return f"did you mean {' or '.join(near)}?"
-    shown = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")  # noqa: PLR2004
+    shown = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
     return f"known: {shown}" if names else ""

@@ -122,12 +122,12 @@ def _write_content(workspace: Workspace, folder: Path, request: PackageRequest, 
         own = content.find_user_code(subject, request)
     with stages("schema"):
         schema = content.make_schema(subject)
-        serving = content.serving_config(schema, request.threshold)
+        serving = content.serving_config(schema, request.threshold, request.positive)
     with stages("format"):
         saved = content.write_model(folder, subject, schema, own, request)
         content.write_server(folder, saved, serving)
     with stages("metrics"):
-        measured, unmeasured = _measure(subject, schema, request)
+        measured, unmeasured = _measure(subject, schema, serving, request)
     with stages("tests"):
         rows = golden.golden_rows(subject.train.features, schema["input"])
         records = golden.as_records(rows, schema["input"])
@@ -146,9 +146,11 @@ def _write_content(workspace: Workspace, folder: Path, request: PackageRequest, 
     )
 
 
-def _measure(subject: Subject, schema: dict[str, Any], request: PackageRequest) -> tuple[dict[str, Any], str]:
+def _measure(
+    subject: Subject, schema: dict[str, Any], serving: dict[str, Any], request: PackageRequest
+) -> tuple[dict[str, Any], str]:
     """Return the manifest's metrics, and why there are none when there are none."""
-    empty: dict[str, Any] = {"on": None, "values": {}, "slices": []}
+    empty: dict[str, Any] = {"on": None, "positive": None, "values": {}, "slices": []}
     task = schema["output"]["task"]
     if not metrics.has_metrics(task):
         return empty, f"there is no truth to compare a {task} model with"
@@ -157,10 +159,11 @@ def _measure(subject: Subject, schema: dict[str, Any], request: PackageRequest) 
         option = "--test-target" if subject.test else "--target"
         return empty, f"no {option} was given"
     features, target = metrics.labelled(rows.features, rows.target)
-    answers = metrics.measure(subject.answering, features, target, schema["output"], request.threshold)
+    answers = metrics.measure(subject.answering, features, target, schema["output"], serving)
     values = metrics.score(answers, task)
     return {
         "on": on,
+        "positive": answers.positive,
         "values": values,
         "slices": metrics.score_slices(answers, features, task, request.slices),
     }, ""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_jupyter import serving as server_package
-from mlops_jupyter.errors import ModelError, UsageError
+from mlops_jupyter.errors import ModelError, UsageError, did_you_mean
 from mlops_jupyter.schema.data import head
 from mlops_jupyter.schema.inputs import infer_input
 from mlops_jupyter.schema.nullability import probe_nullability
@@ -34,6 +34,7 @@ SCHEMA = "model/feature_schema.json"
 SAMPLE_ROWS = 500
 _BY_REFERENCE = ("skops", "cloudpickle")
 _BINARY = 2
+_LIMITS = {"body_bytes": 64 * 1024 * 1024, "rows": 100_000}
 
 
 @dataclass(frozen=True)
@@ -114,25 +115,38 @@ def write_server(folder: Path, saved: SavedModel, serving: dict[str, Any]) -> No
     folders.write(folder / "config/serving_config.yaml", as_yaml(serving), "package.serving_config")
 
 
-def serving_config(schema: dict[str, Any], threshold: float | None) -> dict[str, Any]:
+def serving_config(schema: dict[str, Any], threshold: float | None, positive: Any = None) -> dict[str, Any]:
     """Return how the server should answer.
 
     Raises
     ------
     UsageError
-        When there is a threshold, but no binary classifier with probabilities, or none that can be reached.
+        When there is a threshold or a positive class, but no binary classifier with probabilities, no such
+        class, or a threshold that cannot be reached.
     """
-    limits = {"body_bytes": 64 * 1024 * 1024, "rows": 100_000}
-    if threshold is None:
-        return {"threshold": None, "positive": None, "limits": limits, "unit": None}
+    config = {"threshold": None, "positive": None, "limits": dict(_LIMITS), "unit": None}
+    if threshold is None and positive is None:
+        return config
     output = schema["output"]
     classes = output["outputs"][0]["classes"] or []
     if len(output["outputs"]) > 1 or len(classes) != _BINARY or not output["probabilities"]:
-        what = "a threshold is for a binary classifier with probabilities"
-        raise UsageError(what, why=f"this is {output['task']} with {len(classes)} classes")
-    if not 0 < threshold < 1:
+        what = f"a {'positive class' if threshold is None else 'threshold'} is for a binary classifier"
+        raise UsageError(
+            f"{what} with probabilities", why=f"this is {output['task']} with {len(classes)} classes"
+        )
+    if threshold is not None and not 0 < threshold < 1:
         raise UsageError(f"the threshold {threshold:g} is not between 0 and 1")
-    return {"threshold": float(threshold), "positive": classes[1], "limits": limits, "unit": None}
+    meant = classes[1] if positive is None else _class_named(positive, classes)
+    return config | {"threshold": threshold if threshold is None else float(threshold), "positive": meant}
+
+
+def _class_named(positive: Any, classes: list[Any]) -> Any:
+    """Return the class that was meant: a face gives its name as text."""
+    for label in classes:
+        if label == positive or str(label) == str(positive):
+            return label
+    names = list(map(str, classes))
+    raise UsageError(f"the model has no class {positive!r}", hint=did_you_mean(str(positive), names))
 
 
 def import_key(folder: Path, saved: SavedModel, own: UserCode, schema: dict[str, Any]) -> dict[str, Any]:

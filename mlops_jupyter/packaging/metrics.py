@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,23 +31,31 @@ class Answers:
         The probabilities, in the order of `classes`.
     classes : tuple
         The estimator's classes; empty when it has none.
+    positive_at : int
+        Which of two classes is the positive one.
     """
 
     truth: np.ndarray[Any, Any]
     predicted: np.ndarray[Any, Any]
     scores: np.ndarray[Any, Any] | None
     classes: tuple[Any, ...]
+    positive_at: int = 1
+
+    @property
+    def positive(self) -> Any:
+        """The positive class of a binary classifier, else None."""
+        return self.classes[self.positive_at] if len(self.classes) == _BINARY else None
 
     def at(self, rows: np.ndarray[Any, Any]) -> Answers:
         """Return the answers to some of the rows."""
         scores = None if self.scores is None else self.scores[rows]
-        return Answers(self.truth[rows], self.predicted[rows], scores, self.classes)
+        return replace(self, truth=self.truth[rows], predicted=self.predicted[rows], scores=scores)
 
 
 def measure(
-    model: Any, data: ModelInput, target: Any, output: dict[str, Any], threshold: float | None
+    model: Any, data: ModelInput, target: Any, output: dict[str, Any], serving: dict[str, Any]
 ) -> Answers:
-    """Let the model answer, with its decision threshold, and put the truth beside it.
+    """Let the model answer, with the decision threshold it is served with, and put the truth beside it.
 
     Raises
     ------
@@ -64,12 +72,14 @@ def measure(
         warnings.simplefilter("ignore")
         predicted = np.asarray(model.predict(data))
         scores = np.asarray(model.predict_proba(data)) if output["probabilities"] and classes else None
-    if threshold is not None and scores is not None:
+    positive = 1 if serving["positive"] is None else classes.index(serving["positive"])
+    if serving["threshold"] is not None and scores is not None:
         labels = np.asarray(classes)
-        predicted = np.where(scores[:, 1] >= threshold, labels[1], labels[0])
+        reached = scores[:, positive] >= serving["threshold"]
+        predicted = np.where(reached, labels[positive], labels[1 - positive])
     if predicted.ndim == _BINARY and predicted.shape[1] == 1:
         predicted = predicted.ravel()
-    return Answers(truth, predicted, scores, classes)
+    return Answers(truth, predicted, scores, classes, positive)
 
 
 def score(answers: Answers, task: str) -> dict[str, float]:
@@ -148,7 +158,7 @@ def _classification(answers: Answers) -> Iterator[tuple[str, float]]:
     binary = len(answers.classes) == _BINARY
     how: dict[str, Any] = {"average": "macro", "zero_division": 0}
     if binary:
-        positive = np.asarray(answers.classes, dtype=truth.dtype)[1]
+        positive = np.asarray(answers.classes, dtype=truth.dtype)[answers.positive_at]
         how = {"average": "binary", "pos_label": positive, "zero_division": 0}
     yield "accuracy", float(metrics.accuracy_score(truth, predicted))
     yield "balanced_accuracy", float(metrics.balanced_accuracy_score(truth, predicted))
@@ -165,7 +175,7 @@ def _of_scores(truth: np.ndarray[Any, Any], answers: Answers, *, binary: bool) -
     assert scores is not None
     classes = np.asarray(answers.classes)
     if len(np.unique(truth)) == len(classes):
-        known = scores[:, 1] if binary else scores
+        known = scores[:, 1] if binary else scores  # the same area whichever of two is positive
         yield "roc_auc", float(metrics.roc_auc_score(truth, known, multi_class="ovr", labels=classes))
     order = np.argsort(classes)
     yield "log_loss", float(metrics.log_loss(truth, scores[:, order], labels=classes[order]))

@@ -31,7 +31,9 @@ class PackageRequest:
     slices : tuple of str
         Columns by whose values the metrics are shown as well.
     threshold : float, optional
-        From which probability a binary classifier answers with its second class.
+        From which probability a binary classifier answers with its positive class.
+    positive : object, optional
+        The class that threshold and metrics mean, or its name; the second one of the model when None.
     format : str
         ``auto``, or one of the formats.
     allow_pickle : bool
@@ -60,6 +62,7 @@ class PackageRequest:
     test_target: Any = None
     slices: tuple[str, ...] = ()
     threshold: float | None = None
+    positive: Any = None
     format: str = "auto"
     allow_pickle: bool = False
     code: tuple[str, ...] = ()

@@ -19,7 +19,7 @@ def asking() -> Iterator[None]:
     A few rows are answered in microseconds; waking a thread for each core, on a machine that is busy, takes
     up to a thousand times as long (14 columns probed on a gradient boosting: 0.1 s, and 6 s without this).
     """
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     with warnings.catch_warnings(), np.errstate(all="ignore"), threadpool_limits(1):
         warnings.simplefilter("ignore")

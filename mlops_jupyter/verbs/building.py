@@ -82,7 +82,9 @@ class Packaged(Result):
         yield Facts((*places, ("format", f"{self.format}: {self.why}"), ("digest", self.digest[:12])))
         if self.metrics["on"]:
             rows = tuple(self.metrics["values"].items())
-            yield Table(("metric", "value"), rows, title=f"on {self.metrics['on']}")
+            positive = self.metrics["positive"]
+            title = f"on {self.metrics['on']}" + ("" if positive is None else f", for {positive!r}")
+            yield Table(("metric", "value"), rows, title=title)
         else:
             yield Note("not measured: give --target, or --test-data and --test-target", "warn")
         sizes = sorted(self.sizes.items(), key=lambda part: -part[1])
@@ -138,6 +140,7 @@ def package(
     test_target: Live[Target] | None = None,
     slices: list[ColumnName] | None = None,
     threshold: float | None = None,
+    positive: str | None = None,
     format: str = "auto",  # noqa: A002 - the word of the command
     allow_pickle: bool = False,
     code: list[FilePath] | None = None,
@@ -164,7 +167,9 @@ def package(
     slices : list of str, optional
         Columns by whose values the metrics are shown as well.
     threshold : float, optional
-        From which probability a binary classifier answers with its second class.
+        From which probability a binary classifier answers with its positive class.
+    positive : str, optional
+        The class that precision, recall and the threshold mean; the second of the model's classes by default.
     format : str
         ``auto`` (ONNX where it answers the same, else the library's own), or the name of one.
     allow_pickle : bool
@@ -212,6 +217,7 @@ def package(
             test_target=test_target,
             slices=tuple(slices or ()),
             threshold=threshold,
+            positive=positive,
             format=format,
             allow_pickle=allow_pickle,
             code=tuple(code or ()),

@@ -101,6 +101,28 @@ def test_a_threshold_decides_and_is_in_the_serving_config(packaged, flights, pip
         assert label == ("on time" if scores["on time"] >= 0.2 else "late")
 
 
+def test_the_positive_class_is_the_one_that_threshold_and_metrics_mean(packaged, flights, pipeline):
+    frame, target = flights()
+    model = pipeline().fit(frame, target)
+    other, meant = (
+        packaged(model, frame, name="meant", target=target, positive=label).metrics
+        for label in ("on time", "late")
+    )
+    assert (other["positive"], meant["positive"]) == ("on time", "late")
+    assert other["values"]["recall"] != meant["values"]["recall"]
+    assert other["values"]["accuracy"] == meant["values"]["accuracy"]
+    bold = packaged(model, frame, name="meant", target=target, positive="late", threshold=0.2)
+    golden = json.loads((bold.path / "tests/golden.json").read_text())
+    for label, scores in zip(golden["predictions"], golden["probabilities"], strict=True):
+        assert label == ("late" if scores["late"] >= 0.2 else "on time")
+
+
+def test_a_positive_class_that_is_none_of_the_models_names_the_nearest(packaged, flights, pipeline):
+    frame, target = flights()
+    with pytest.raises(UsageError, match="no class 'lat'; did you mean late"):
+        packaged(pipeline().fit(frame, target), frame, name="meant", target=target, positive="lat")
+
+
 def test_without_a_target_metrics_are_skipped_and_it_says_so(packaged, flights, pipeline):
     frame, target = flights()
     built = packaged(pipeline().fit(frame, target), frame, name="unmeasured")

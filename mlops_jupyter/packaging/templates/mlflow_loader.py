@@ -1,7 +1,7 @@
 """Let MLflow load this package: `mlflow.pyfunc.load_model(folder)`, with nothing else installed for it.
 
-The package verifies itself first, file by file, and its server lives under a name of its own: several packages,
-and a `src` of the user's, can be in one process.
+The package verifies itself first, file by file, and its server lives under a name of its own: several
+packages, and a `src` of the user's, can be in one process.
 """
 
 import hashlib
