@@ -111,7 +111,7 @@ def is_project(folder: Path) -> bool:
 
 
 def open_workspace(start: Path | None = None) -> Workspace:
-    """Return the workspace seen from `start`, made on first use with one line to stderr saying where.
+    """Return the workspace seen from `start`, made on first use with one line saying where.
 
     Raises
     ------
@@ -123,12 +123,17 @@ def open_workspace(start: Path | None = None) -> Workspace:
     if made:
         with explained(root):
             make_folder(root)
-        print(f"mlops: made the workspace {root}", file=sys.stderr)
+        # a shell's stdout is the verb's answer; a notebook shows stderr as if something were wrong
+        print(f"mlops: made the workspace {root}", file=sys.stdout if _in_notebook() else sys.stderr)
     elif not os.access(root, os.W_OK | os.X_OK):
         raise WorkspaceError(
             f"the workspace {root} is read-only", hint="set MLOPS_HOME to a folder you can write"
         )
     return Workspace(root, made)
+
+
+def _in_notebook() -> bool:
+    return "ipykernel.kernelapp" in sys.modules
 
 
 def make_folder(root: Path) -> None:
