@@ -34,7 +34,7 @@ from mlops_jupyter.store.faults import kill_point
 
 from .environments import isolated_python
 from .folder import Serving, activation, make_folder, read_serving, read_state
-from .placement import place
+from .placement import Python, place
 from .ports import choose_port
 from .pruning import prune_generations
 from .requests import Endpoint
@@ -68,8 +68,8 @@ class Wish:
         The port, or None for the remembered one or any.
     workers : int or None
         Processes; None for as many as before.
-    isolated : bool
-        Whether to run in an environment of the package's own pins.
+    isolated : bool or None
+        Whether to run in an environment of the package's own pins; None for as before.
     reason : str or None
         Why, for the journal.
     """
@@ -83,7 +83,7 @@ class Wish:
     host: str
     port: int | None = None
     workers: int | None = None
-    isolated: bool = False
+    isolated: bool | None = None
     reason: str | None = None
 
 
@@ -204,7 +204,7 @@ def _record(store: Store, wish: Wish, *, running: bool) -> DeploymentRecord:
     if found is None:
         port = choose_port(wish.host, wish.port, taken)
         return DeploymentRecord(
-            wish.name, wish.model, wish.host, port, wish.workers or 1, wish.isolated, intent="stopped"
+            wish.name, wish.model, wish.host, port, wish.workers or 1, bool(wish.isolated), intent="stopped"
         )
     if running and wish.port not in {None, found.port}:
         hint = f"mlops stop {wish.name} first, or leave --port out"
@@ -213,13 +213,15 @@ def _record(store: Store, wish: Wish, *, running: bool) -> DeploymentRecord:
         )
     port = found.port if running else choose_port(found.host, wish.port or found.port, taken)
     workers = wish.workers or found.workers
-    return replace(found, port=port, workers=workers, isolated=wish.isolated)
+    isolated = found.isolated if wish.isolated is None else wish.isolated
+    return replace(found, port=port, workers=workers, isolated=isolated)
 
 
 def _is_same(before: Serving, record: DeploymentRecord, wish: Wish) -> bool:
     same_workers = before.spec.workers == record.workers
-    own_python = before.stable.python == sys.executable
-    return before.stable.digest == wish.digest and same_workers and own_python != wish.isolated
+    stable = before.stable
+    same_python = stable.isolated if record.isolated else stable.python == sys.executable
+    return stable.digest == wish.digest and same_workers and same_python
 
 
 def _journalled(attempt: _Attempt) -> Live:
@@ -275,15 +277,15 @@ def _load(attempt: _Attempt, variants: tuple[VariantSpec, ...]) -> Serving:
     return serving
 
 
-def _residents(attempt: _Attempt) -> tuple[list[Path], list[str]]:
+def _residents(attempt: _Attempt) -> tuple[list[Path], list[Python]]:
     """Return the packages to hold, the new one first, and the interpreter of each."""
-    wish, before, python = attempt.wish, attempt.before, sys.executable
-    if attempt.record.isolated:
-        python = isolated_python(attempt.workspace.root / "environments", wish.package, attempt.report)
-    packages, pythons = [wish.package], [python]
+    wish, before, path, isolated = attempt.wish, attempt.before, sys.executable, attempt.record.isolated
+    if isolated:
+        path = isolated_python(attempt.workspace.root / "environments", wish.package, attempt.report)
+    packages, pythons = [wish.package], [Python(path, isolated)]
     if before and before.stable.digest != wish.digest and Path(before.stable.package).is_dir():
         packages.append(Path(before.stable.package))
-        pythons.append(before.stable.python)
+        pythons.append(Python(before.stable.python, before.stable.isolated))
     return packages, pythons
 
 

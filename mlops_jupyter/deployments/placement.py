@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mlops_jupyter.serving.spec import VariantSpec
 
@@ -15,14 +15,21 @@ if TYPE_CHECKING:
 Modules = dict[str, tuple[tuple[str, str], ...]]
 
 
-def place(packages: list[Path], pythons: list[str]) -> tuple[VariantSpec, ...]:
+class Python(NamedTuple):
+    """An interpreter, and whether it is of an environment of a package's own pins."""
+
+    path: str
+    isolated: bool
+
+
+def place(packages: list[Path], pythons: list[Python]) -> tuple[VariantSpec, ...]:
     """Return the variants of a generation, the first of which is always local.
 
     Parameters
     ----------
     packages : list of Path
         Verified packages, the new one first.
-    pythons : list of str
+    pythons : list of Python
         The interpreter each needs.
 
     Returns
@@ -40,7 +47,7 @@ def place(packages: list[Path], pythons: list[str]) -> tuple[VariantSpec, ...]:
             together |= modules
         mode: Mode = "local" if local else "remote"
         version, digest = manifest["version"], manifest["digest"]
-        variants.append(VariantSpec(slot, version, digest, str(package), mode, python))
+        variants.append(VariantSpec(slot, version, digest, str(package), mode, *python))
     return tuple(variants)
 
 

@@ -119,9 +119,9 @@ def _awaited(command: Command, words: Iterable[str]) -> tuple[Parameter | None, 
 
 def _options(command: Command, line: Line) -> Iterator[Suggestion]:
     for parameter in command.parameters:
-        word = f"--{parameter.word}"
-        if not parameter.positional and (parameter.many or word not in line.words):
-            yield Suggestion(word, "option")
+        words = [f"--{parameter.word}", *([f"--no-{parameter.word}"] if parameter.refusable else [])]
+        if not parameter.positional and (parameter.many or not set(words) & set(line.words)):
+            yield from (Suggestion(word, "option") for word in words)
     yield Suggestion("--help", "option")
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import psutil
 
 from .documents import write_document
-from .spec import STATE, GenerationSpec, read_spec
+from .spec import STATE, GenerationSpec, VariantSpec, read_spec
 
 if TYPE_CHECKING:
     import socket
@@ -26,6 +26,8 @@ Phase = Literal["starting", "ready", "serving", "draining", "failed", "ended"]
 FIRST_DELAY, LONGEST_DELAY = 0.1, 10.0  # seconds before a crashed worker is started again
 HEALTHY_AFTER = 30.0  # seconds after which earlier crashes are forgotten
 DRAIN_LIMIT = 45.0  # a worker ends its own draining sooner; this is for one that hangs
+# The workers are the parallelism: a thread pool in each, as wide as the machine, would only contend.
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,7 @@ class WorkerProcess:
             return subprocess.Popen(
                 [*self._command, *options],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=inherited,
+                env=ONE_THREAD | os.environ,
             )  # fmt: skip
 
     def say(self, word: str) -> None:
@@ -227,15 +230,16 @@ class Generation:
         return [variant.slot for variant in self.spec.variants if variant.mode == "remote"]
 
     def _front(self, index: int) -> WorkerProcess:
-        return self._process(f"worker-{index}", None, self.spec.python, [])
+        return self._process(f"worker-{index}", None, self.spec.variants[0], [])
 
     def _remote(self, slot: int) -> WorkerProcess:
         variant = self.spec.variants[slot]
-        return self._process(f"remote-{slot}", slot, variant.python, ["--package", variant.package])
+        return self._process(f"remote-{slot}", slot, variant, ["--package", variant.package])
 
-    def _process(self, name: str, slot: int | None, python: str, options: list[str]) -> WorkerProcess:
+    def _process(self, name: str, slot: int | None, home: VariantSpec, options: list[str]) -> WorkerProcess:
         around = self._around
-        command = [python, str(around.serving), "work", str(self.folder), name]
+        command = [home.python, *(["-I"] if home.isolated else [])]  # no PYTHONPATH of who started us
+        command += [str(around.serving), "work", str(self.folder), name]
         command += ["--sockets", str(around.sockets), "--server-code", self._server_code]
         command += options
         log = around.logs / f"generation-{self.number}.log"

@@ -32,6 +32,8 @@ class VariantSpec:
         ``local`` to the workers, or ``remote``: in a process of its own.
     python : str
         The interpreter of that process.
+    isolated : bool
+        Whether that is of an environment of the package's own pins, which alone it may see.
     """
 
     slot: int
@@ -40,6 +42,7 @@ class VariantSpec:
     package: str
     mode: Mode
     python: str
+    isolated: bool = False
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ def deploy(
     as_: DeploymentName | None = None,
     port: int | None = None,
     workers: int | None = None,
-    isolated: bool = False,
+    isolated: bool | None = None,
     reason: str | None = None,
 ) -> Deployed:
     """Bring a registered version live as an HTTP endpoint on this machine.
@@ -55,8 +55,8 @@ def deploy(
         The port to listen on; remembered. A free one of 8080 to 8180 when left out.
     workers : int, optional
         Worker processes.
-    isolated : bool
-        Serve from an environment of the package's own pins, made by uv, in place of this one.
+    isolated : bool, optional
+        Serve from an environment of the package's own pins, made by uv, in place of this one; remembered.
     reason : str, optional
         Why, for the history.
 
@@ -299,19 +299,16 @@ def _load(
     from mlops_jupyter.deployments.folder import read_address, read_model
     from mlops_jupyter.deployments.live import Wish, go_live
     from mlops_jupyter.registry import cached, obtain
-    from mlops_jupyter.store.deployments import find_deployment
     from mlops_jupyter.store.versions import get_version
 
     version = get_version(store, read_model(folder), to)
     if version.version == serving.stable.version:
         raise RefusedError(f"{folder.name} is on {version.version} already")
-    before = find_deployment(store, folder.name)
-    isolated = before.isolated if before else False
     with progress(f"rollback {folder.name} to {version.version}") as report:
         report("verify")
         package = cached(workspace, version) or obtain(workspace, store, version)
         wish = Wish(
             "rollback", folder.name, version.model, version.version, version.digest, package,
-            read_address(folder)[0], isolated=isolated, reason=reason,
+            read_address(folder)[0], reason=reason,
         )  # fmt: skip
         return go_live(workspace, store, wish, report)

@@ -100,7 +100,7 @@ def usage(command: Command) -> str:
     words = [_placeholder(p) for p in command.positional]
     words += [f"--{p.word} {_value_of(p)}" for p in command.parameters if not p.positional and p.required]
     optional = [p for p in command.parameters if not p.positional and not p.required]
-    words += [f"[--{p.word}]" if p.flag else f"[--{p.word} {_value_of(p)}]" for p in optional]
+    words += [f"[{_spelling(p)}]" for p in optional]
     return " ".join([command.name, *words])
 
 
@@ -112,7 +112,9 @@ def _placeholder(parameter: Parameter) -> str:
 def _spelling(parameter: Parameter) -> str:
     if parameter.positional:
         return parameter.word.upper()
-    return f"--{parameter.word}" if parameter.flag else f"--{parameter.word} {_value_of(parameter)}"
+    if parameter.flag:
+        return f"--[no-]{parameter.word}" if parameter.refusable else f"--{parameter.word}"
+    return f"--{parameter.word} {_value_of(parameter)}"
 
 
 def _value_of(parameter: Parameter) -> str:

@@ -100,6 +100,11 @@ class Parameter:
         """Whether it is written without a value."""
         return self.kind is bool
 
+    @property
+    def refusable(self) -> bool:
+        """Whether ``--no-word`` says something that leaving the flag out does not."""
+        return self.flag and self.default is not False
+
 
 @dataclass(frozen=True)
 class Command:

@@ -235,6 +235,19 @@ def test_a_supervisor_understands_the_files_of_a_newer_release(tiny):
     assert tiny.ask()["version"] == "one"
 
 
+def test_a_worker_computes_on_one_thread_unless_the_user_said_otherwise(tiny, monkeypatch):
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MKL_NUM_THREADS", "2")
+    tiny.generation(1, "one")
+    tiny.want(1)
+    tiny.start()
+    tiny.wait_for(1, "serving")
+    found = tiny.workers()[0].environ()
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    assert [found[name] for name in names] == ["1", "1", "2"]
+
+
 def test_a_worker_never_let_accept_ends_with_its_supervisor(tiny):
     tiny.generation(1, "one")
     tiny.want(None, 1)

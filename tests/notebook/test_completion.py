@@ -64,6 +64,12 @@ def test_options_complete_once_each(offered):
     assert "--limit" not in offered("%mlops audit --limit 3 --")
 
 
+def test_a_switch_that_is_remembered_completes_both_ways(offered):
+    assert offered("%mlops deploy churn --no") == ["--no-isolated"]
+    assert "--isolated" in offered("%mlops deploy churn --")
+    assert "--isolated" not in offered("%mlops deploy churn --no-isolated --")
+
+
 def test_models_versions_and_aliases_complete_from_the_mirror(offered):
     assert offered("%mlops remove ")[:2] == ["churn", "delay"]
     assert offered("%mlops remove churn 1.") == ["1.1.0", "1.0.0"]

@@ -7,6 +7,7 @@ import pytest
 
 from mlops_jupyter.errors import UsageError
 from mlops_jupyter.verbs import command_line
+from mlops_jupyter.verbs.help import help_for, usage
 from mlops_jupyter.verbs.table import read_command
 from mlops_jupyter.verbs.types import Data, Live, Model, ModelName, Target
 from mlops_jupyter.verbs.words import NOTHING, read_line
@@ -26,6 +27,7 @@ def fit(
     tags: list[str] | None = None,
     dry_run: bool = False,
     check: bool = True,
+    cached: bool | None = None,
     mode: Literal["fast", "slow"] = "fast",
     as_: str | None = None,
 ):
@@ -91,6 +93,9 @@ def test_words_without_names_fill_the_places_in_order():
         ("--tags {names}", "tags", ["a", "b"]),
         ("--dry-run", "dry_run", True),
         ("--no-check", "check", False),
+        ("--dry-run", "cached", None),
+        ("--cached", "cached", True),
+        ("--no-cached", "cached", False),
         ("--mode slow", "mode", "slow"),
         ("--as '--odd'", "as_", "--odd"),
         ("--as=--odd", "as_", "--odd"),
@@ -103,6 +108,11 @@ def test_words_without_names_fill_the_places_in_order():
 )
 def test_an_option_takes_its_value(line, name, value):
     assert call(f"pipe {line}")[name] == value
+
+
+def test_help_shows_a_switch_that_can_be_refused():
+    assert "[--dry-run] [--[no-]check] [--[no-]cached]" in usage(COMMAND)
+    assert {"--dry-run", "--[no-]cached"} <= {spelling for spelling, _ in help_for(COMMAND).options}
 
 
 def test_after_two_dashes_nothing_is_an_option():
