@@ -11,11 +11,15 @@ import warnings
 from typing import Any
 
 import numpy as np
+from skl2onnx import _parse
 from sklearn import impute, preprocessing
 
 from mlops_jupyter.serving.runtimes.graph import MISSING_TEXT
 
 from .notation import ML, Graph, Tensor, transformer
+
+# else skl2onnx joins the columns of a TargetEncoder, and numbers beside texts become texts
+_parse.do_not_merge_columns += (preprocessing.TargetEncoder,)
 
 
 def single_columns(tensor: Tensor) -> list[Tensor]:
@@ -105,17 +109,14 @@ def encode(graph: Graph, model: Any, inputs: list[Tensor]) -> Tensor:
 @transformer(preprocessing.TargetEncoder, whole=False)
 def encode_by_target(graph: Graph, model: Any, inputs: list[Tensor]) -> Tensor:
     """Look up each category's mean of the target."""
-    if len(model.encodings_) != len(model.categories_):
-        raise NotImplementedError("ONNX has no converter for TargetEncoder with several classes")
     columns = [c for tensor in inputs for c in single_columns(tensor)]
-    return graph.concat(
-        [
-            graph.rows_of(
-                np.append(means, model.target_mean_).reshape(-1, 1), _codes(graph, column, categories)
-            )
-            for column, categories, means in zip(columns, model.categories_, model.encodings_, strict=True)
-        ]
-    )
+    per_column = len(model.encodings_) // len(columns)  # several where there are more than two classes
+    unknown = np.atleast_1d(model.target_mean_)
+    blocks = []
+    for i, (column, categories) in enumerate(zip(columns, model.categories_, strict=True)):
+        means = np.column_stack(model.encodings_[i * per_column : (i + 1) * per_column])
+        blocks.append(graph.rows_of(np.vstack([means, unknown]), _codes(graph, column, categories)))
+    return graph.concat(blocks)
 
 
 @transformer(impute.MissingIndicator)
@@ -130,6 +131,8 @@ def fill(graph: Graph, model: Any, inputs: list[Tensor]) -> Tensor:
     x = graph.concat(inputs)
     text = inputs[0].text
     missing = _missing(x, model.missing_values, text=text)
+    if text and not all(isinstance(s, str) for s in model.statistics_):
+        raise NotImplementedError("ONNX cannot fill texts and numbers in one imputer")
     empty = [not text and _is_missing(s) for s in model.statistics_]
     statistics = model.statistics_.astype(str) if text else model.statistics_.astype(np.float64)
     filled = graph.where(missing, statistics.reshape(1, -1), x)

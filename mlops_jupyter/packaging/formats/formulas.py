@@ -139,6 +139,18 @@ def polynomial(graph: Graph, model: Any, x: Tensor) -> Tensor:
     return product
 
 
+@transformer(preprocessing.Normalizer)
+def normalized(graph: Graph, model: Any, x: Tensor) -> Tensor:
+    """Divide each row by its norm; a row of zeros stays."""
+    norms: dict[str, Callable[[], Tensor]] = {
+        "l1": lambda: graph("Abs", x).sum(),
+        "l2": lambda: graph("Sqrt", (x * x).sum()),
+        "max": lambda: graph("ReduceMax", graph("Abs", x), np.array([1]), keepdims=1),
+    }
+    norm = norms[model.norm]()
+    return x / graph.where(norm.equals(0.0), 1.0, norm)
+
+
 @transformer(preprocessing.KBinsDiscretizer)
 def bins(graph: Graph, model: Any, x: Tensor) -> Tensor:
     """Count the inner edges below each value."""

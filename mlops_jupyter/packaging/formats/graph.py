@@ -52,20 +52,27 @@ def attempt(model: Any, sample: Any, schema: dict[str, Any]) -> Attempt:
 
 def convert(model: Any, schema: dict[str, Any]) -> bytes:
     """Return the ONNX graph of a fitted model; the same model gives the same bytes."""
-    import skl2onnx
+    from skl2onnx._parse import parse_sklearn_model
+    from skl2onnx.common._topology import convert_topology
 
+    options = {id(model): {"zipmap": False}} if _is_classifier(model) else None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        document = skl2onnx.convert_sklearn(
-            model,
-            name="model",  # else a random one
-            initial_types=_inputs(model, schema),
-            target_opset=OPSET,
-            options={"zipmap": False} if _is_classifier(model) else None,
-        )
+        topology = parse_sklearn_model(model, _inputs(model, schema), OPSET, options=options)
+        _widen(topology)
+        document = convert_topology(topology, "model", "", OPSET, options=options)
     _refuse_locales(document)
     _allow_tree_ensemble(document)
     return bytes(document.SerializeToString(deterministic=True))
+
+
+def _widen(topology: Any) -> None:
+    """Declare as double what skl2onnx takes for float32 when the first of several inputs is text."""
+    from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
+
+    for variable in topology.unordered_variable_iterator():
+        if isinstance(variable.type, FloatTensorType):
+            variable.set_type(DoubleTensorType(variable.type.shape))
 
 
 def _refuse_locales(document: Any) -> None:
@@ -119,4 +126,8 @@ def reason(model: Any, problem: Exception) -> str:
         found = re.search(r"<class '([\w.]+)'>", text)
         name = found.group(1).rpartition(".")[2] if found else type(model).__name__
         return f"ONNX has no converter for {name}"
+    if single := re.search(r"Operator Sklearn(\w+) .* got an input \w+ with a wrong type", text):
+        return f"ONNX has no converter for {single.group(1)} in double precision"
+    if "output_distribution='normal'" in text:
+        return "ONNX has no converter for QuantileTransformer to a normal distribution"
     return f"ONNX conversion failed: {text.partition('. ')[0][:100]}"

@@ -102,11 +102,10 @@ def _beyond(values: NDArray[Any]) -> list[Any]:
     low, high = numbers.min(), numbers.max()
     span = max(high - low, 1.0)
     points = [low - 10 * span, low - 1, 0.0, high + 1, high + 10 * span]
-    return (
-        points
-        if np.asarray(values).dtype.kind == "f"
-        else [int(p) for p in points if values.dtype.kind == "i" or p >= 0]
-    )
+    if values.dtype.kind == "f":
+        return points
+    held = np.iinfo(values.dtype)
+    return [int(p) for p in points if held.min <= p <= held.max]
 
 
 def _odd_texts(texts: NDArray[Any]) -> NDArray[Any]:

@@ -87,7 +87,15 @@ class GraphRuntime:
                 f"the model refuses these rows: {str(problem).rpartition(':')[2].strip()}"
             ) from None
         outputs = [as_declared(a, o) for a, o in zip(split_outputs(labels), self._outputs, strict=True)]
-        return Prediction(outputs, _tables(rest[0], self._outputs) if rest else None)
+        probabilities = _tables(rest[0], self._outputs) if rest else None
+        _refuse_missing(probabilities or outputs)
+        return Prediction(outputs, probabilities)
+
+
+def _refuse_missing(answers: list[NDArray[Any]]) -> None:
+    """Refuse rows without an answer, as estimators do: an encoder may turn an unseen category into NaN."""
+    if any(answer.dtype.kind == "f" and np.isnan(answer).any() for answer in answers):
+        raise ValueError("the model refuses these rows: a value is missing")
 
 
 def _tables(probabilities: Any, outputs: list[dict[str, Any]]) -> list[NDArray[np.float64]]:
