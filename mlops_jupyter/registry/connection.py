@@ -106,7 +106,8 @@ def probe(uri: str) -> None:
         When it refuses, answers with a server error, or not within three seconds.
     """
     try:
-        with urllib.request.urlopen(f"{without_login(uri).rstrip('/')}/health", timeout=PROBE_SECONDS):
+        opener = urllib.request.build_opener()  # the proxies of now: urlopen keeps those of its first use
+        with opener.open(f"{without_login(uri).rstrip('/')}/health", timeout=PROBE_SECONDS):
             return
     except urllib.error.HTTPError as answer:
         answer.close()
