@@ -7,6 +7,8 @@ import json
 import os
 from pathlib import Path
 
+import psutil
+
 
 def url_of(host: str, port: int) -> str:
     """Return the endpoint's own address.
@@ -35,22 +37,25 @@ def proxy_url_of(port: int) -> str | None:
 
 def _our_server() -> str | None:
     """Return the address of the Jupyter server that started this kernel, else of the only one there is."""
-    servers = {str(server.get("pid")): server.get("url") for server in _running_servers()}
+    servers = _running_servers()
     found = servers.get(os.environ.get("JPY_PARENT_PID", ""))
     if found is None and len(servers) == 1:
         (found,) = servers.values()
     return found
 
 
-def _running_servers() -> list[dict[str, str]]:
+def _running_servers() -> dict[str, str]:
+    """Return each Jupyter server's address by its process; one that was killed leaves its file behind."""
     try:
         from jupyter_core.paths import jupyter_runtime_dir
     except ImportError:
-        return []
-    found = []
+        return {}
+    found = {}
     for path in Path(jupyter_runtime_dir()).glob("jpserver-*.json"):
         try:
-            found.append(json.loads(path.read_bytes()))
-        except (OSError, ValueError):
+            server = json.loads(path.read_bytes())
+            if psutil.pid_exists(server["pid"]):
+                found[str(server["pid"])] = str(server["url"])
+        except (OSError, ValueError, KeyError):
             continue
     return found
