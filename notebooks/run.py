@@ -41,7 +41,9 @@ def run(source: Path, executed: Path) -> int:
 
     started = time.monotonic()
     try:
-        notebook = papermill.execute_notebook(source, executed, cwd=HERE, progress_bar=True)
+        notebook = papermill.execute_notebook(
+            source, executed, cwd=HERE, progress_bar=True, extra_arguments=["--log-level=ERROR"]
+        )
     except papermill.exceptions.PapermillExecutionError as error:
         failure = f"{error.ename}: {error.evalue}"
         print(f"{source.name} failed in cell {error.cell_index}: {failure}", file=sys.stderr)
