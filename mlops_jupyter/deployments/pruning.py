@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
+from mlops_jupyter.serving.logs import earlier
 from mlops_jupyter.serving.processes import find_processes
 
 from .folder import LOGS, read_state
@@ -21,4 +22,6 @@ def prune_generations(folder: Path, keep: int) -> None:
     for number in numbers[:-KEPT]:
         if number != keep and not find_processes(read_state(folder, number).get("processes", [])):
             shutil.rmtree(folder / "generations" / str(number), ignore_errors=True)
-            (folder / LOGS / f"generation-{number}.log").unlink(missing_ok=True)
+            log = folder / LOGS / f"generation-{number}.log"
+            for path in (log, earlier(log)):
+                path.unlink(missing_ok=True)

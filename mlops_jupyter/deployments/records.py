@@ -8,6 +8,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from mlops_jupyter.serving.examples import example_record
+from mlops_jupyter.serving.logs import earlier
 
 from .folder import LOGS, read_serving
 
@@ -18,13 +19,14 @@ _LONGEST_EXAMPLE = 1500
 
 
 def log_files(folder: Path) -> list[Path]:
-    """Return the logs of the supervisor, of the generation that serves, and of the newest."""
+    """Return the logs of the supervisor and of the serving and the newest generation, oldest part first."""
     serving, numbers = read_serving(folder), {}
     for path in (folder / LOGS).glob("generation-*.log"):
         numbers[int(path.stem.split("-")[1])] = path
     kept = {serving.spec.generation if serving else 0, max(numbers, default=0)}
     generations = [numbers[number] for number in sorted(kept) if number in numbers]
-    return [path for path in (folder / LOGS / "supervisor.log", *generations) if path.exists()]
+    logs = (folder / LOGS / "supervisor.log", *generations)
+    return [path for log in logs for path in (earlier(log), log) if path.exists()]
 
 
 def last_lines(files: list[Path], count: int) -> list[str]:

@@ -2,7 +2,9 @@
 
 It reads what is wanted from a file and what is so from its children, and takes one step towards the first
 at a time. It never loads a model and never answers a request, so it has little to fall over; should it be
-killed all the same, its workers go on serving, and the next supervisor takes the socket over from them.
+killed all the same, its workers go on serving, and the next supervisor takes the socket over from them. Only
+then, between their closing it and its binding it, a new connection can be refused: for the few milliseconds
+in which a port has no owner. Connections that are open already are drained as ever.
 
 The socket is bound once. A generation only accepts from it, so a connection that waits in its queue while
 generations change is answered by whichever accepts next.
@@ -30,6 +32,7 @@ import psutil
 
 from .documents import read_document, write_document
 from .generation import Generation, Surroundings
+from .logs import cap_logs
 from .processes import end_processes, find_processes
 from .spec import generation_folder
 from .wanted import SUPERVISOR, WANTED, Wanted, read_wanted, recorded_processes
@@ -41,6 +44,7 @@ TICK, IDLE_TICK = 0.025, 0.1  # seconds; idle, a deployment costs 0.1 % of a cor
 STOP_GRACE = 10.0
 BACKLOG = 2048
 TAKE_OVER = 15.0
+LOGS_EVERY = 5.0  # seconds between two looks at the size of the logs
 
 
 class Supervisor:
@@ -55,6 +59,7 @@ class Supervisor:
         self._stopping = False
         self._lock = lock
         self._bound = False
+        self._logs_due = 0.0
         self._orphans = find_processes(recorded_processes(deployment))
         self._remove_old_sockets()
         self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -103,6 +108,7 @@ class Supervisor:
         if self._is_removed():
             _log("the deployment's folder was deleted")
             self._stopping = True
+        self._cap_logs()
         self._read_wanted()
         self._forget_abandoned()
         active = self._wanted.active if self._wanted else None
@@ -113,6 +119,11 @@ class Supervisor:
                 del self._generations[number]
         if self._wanted:
             self._reconcile(self._wanted)
+
+    def _cap_logs(self) -> None:
+        if time.monotonic() >= self._logs_due:
+            self._logs_due = time.monotonic() + LOGS_EVERY
+            cap_logs(self._around.logs)
 
     def _reconcile(self, wanted: Wanted) -> None:
         for number in wanted.generations:

@@ -170,13 +170,14 @@ def test_old_generations_are_pruned_and_the_living_are_not(tmp_path):
         folder.mkdir(parents=True)
         pid = old.pid if number == 2 else 1
         write_document(folder / "state.json", {"processes": [{"pid": pid, "token": "a-token"}]})
-        (tmp_path / "logs" / f"generation-{number}.log").touch()
+        for name in (f"generation-{number}.log", f"generation-{number}.log.1"):
+            (tmp_path / "logs" / name).touch()
     prune_generations(tmp_path, keep=8)
     old.kill()
     old.wait()
     left = {int(path.name) for path in (tmp_path / "generations").iterdir()}
     assert left == {2, 4, 5, 6, 7, 8}
-    assert not (tmp_path / "logs" / "generation-1.log").exists()
+    assert not list((tmp_path / "logs").glob("generation-1.log*"))
 
 
 def test_a_deployment_that_never_served_cannot_be_started(home, name, monkeypatch):

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from mlops_jupyter.serving.generation import server_code
+from mlops_jupyter.serving.logs import LIMIT, earlier
 from mlops_jupyter.serving.processes import wait_for_end
 from mlops_jupyter.serving.spec import generation_folder
 from mlops_jupyter.serving.weights import read_weights, write_weights
@@ -246,6 +247,22 @@ def test_a_worker_computes_on_one_thread_unless_the_user_said_otherwise(tiny, mo
     found = tiny.workers()[0].environ()
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
     assert [found[name] for name in names] == ["1", "1", "2"]
+
+
+def test_a_log_that_has_grown_too_large_is_emptied_and_its_last_part_kept(tiny):
+    tiny.generation(1, "one")
+    tiny.want(1)
+    log = tiny.folder / "logs" / "generation-1.log"
+    with log.open("ab") as writer:
+        writer.write(b"old\n" * (LIMIT // 4) + b"new\n")
+        writer.flush()
+        tiny.start()
+        tiny.wait_until(lambda: log.stat().st_size == 0)
+        writer.write(b"newest\n")
+    assert log.read_bytes() == b"newest\n"
+    kept = earlier(log).read_bytes()
+    assert len(kept) == LIMIT
+    assert kept.endswith(b"old\nnew\n")
 
 
 def test_a_worker_never_let_accept_ends_with_its_supervisor(tiny):
