@@ -98,12 +98,16 @@ def age(file: Path) -> float:
 
 
 def refresh_detached(root: str) -> None:
-    """Deliver the outbox and refresh, unless another process is at it; nobody is there to read an error."""
+    """Deliver the outbox, and refresh unless another process is at it; nobody is there to read an error.
+
+    The outbox is not behind that lock: who refreshes has delivered it before the newest wish was queued. It
+    waits its turn at the model's aliases, for as long as `flush_aliases` does.
+    """
     workspace = Workspace(Path(root))
     try:
+        store = open_store(workspace)
+        flush_aliases(workspace, store)
         with filelock.FileLock(workspace.root / "mirror.lock", timeout=0):
-            store = open_store(workspace)
-            flush_aliases(workspace, store)
             refresh(workspace, store)
     except (MlopsError, OSError):
         sys.exit(1)

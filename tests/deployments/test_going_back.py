@@ -8,15 +8,17 @@ import sqlite3
 import threading
 import urllib.request
 
+import filelock
 import pytest
 
 import mlops_jupyter as mlops
 from mlops_jupyter.deployments.folder import read_serving
 from mlops_jupyter.deployments.reserve import read_records
 from mlops_jupyter.errors import NotFoundError, RefusedError
+from mlops_jupyter.registry.mirror import refresh_detached
 from mlops_jupyter.store import audit
 from mlops_jupyter.store.database import open_store
-from mlops_jupyter.store.outbox import queued
+from mlops_jupyter.store.outbox import queue_alias, queued
 from mlops_jupyter.store.workspace import open_workspace
 
 BACK = "import json, sys, mlops_jupyter as mlops\nback = mlops.rollback({name!r}, reason='{reason}')\n"
@@ -161,6 +163,26 @@ def test_the_champion_follows_only_the_deployment_of_the_models_name(pair, home)
     assert queued(store) == []
 
 
+def test_the_champion_follows_while_another_process_reads_the_registry(home):
+    workspace = open_workspace()
+    store = open_store(workspace)
+    mlops.alias("late", "champion", "1.0.1")
+    queue_alias(store, "late", "champion", "1.0.2")
+    with filelock.FileLock(workspace.root / "mirror.lock"), pytest.raises(SystemExit):
+        refresh_detached(str(workspace.root))
+    assert queued(store) == []
+    assert _champion() == "1.0.2"
+
+
+def _champion() -> str:
+    from mlflow import MlflowClient
+
+    from mlops_jupyter.registry import tracking_uri
+
+    uri = tracking_uri(open_workspace())
+    return MlflowClient(uri, uri).get_model_version_by_alias("late", "champion").tags["mlops.version"]
+
+
 def test_the_champion_follows_without_waiting_for_mlflow(home, wait):
     mlops.deploy("late", version="1.0.0")
     live = mlops.deploy("late", version="1.0.1")
@@ -170,13 +192,7 @@ def test_the_champion_follows_without_waiting_for_mlflow(home, wait):
         assert "follows" in back.alias
         store = open_store(open_workspace())
         wait(lambda: queued(store) == [], 60)
-        from mlflow import MlflowClient
-
-        from mlops_jupyter.registry import tracking_uri
-
-        uri = tracking_uri(open_workspace())
-        champion = MlflowClient(uri, uri).get_model_version_by_alias("late", "champion")
-        assert champion.tags["mlops.version"] == "1.0.0"
+        assert _champion() == "1.0.0"
     finally:
         mlops.stop("late")
         shutil.rmtree(home.home / "deployments" / "late")
