@@ -1,37 +1,44 @@
-"""The zoo, saved once for all its tests."""
+"""The zoo, packaged and loaded once for all its tests."""
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import pytest
 
-from mlops_jupyter.packaging.formats import SavedModel, save_model
+from mlops_jupyter.packaging.building import build
+from mlops_jupyter.packaging.request import BuiltPackage, PackageRequest
+from mlops_jupyter.serving.loading import Package, load
+from mlops_jupyter.store.database import open_store
+from mlops_jupyter.store.workspace import open_workspace
 from tests.zoo.estimators import Case, case
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Saved:
-    """A model of the zoo and where it was saved."""
+class Packaged:
+    """A model of the zoo, its package as it was built, and as a server loads it."""
 
     case: Case
-    folder: Path
-    saved: SavedModel
+    built: BuiltPackage
+    package: Package
 
 
 @pytest.fixture(scope="session")
-def zoo(tmp_path_factory):
-    """Return the model of the zoo by a name, saved."""
-    kept: dict[str, Saved] = {}
+def zoo(private_workspace):
+    """Return the model of the zoo by a name, packaged and loaded."""
+    workspace = open_workspace()
+    store = open_store(workspace)
+    kept: dict[str, Packaged] = {}
 
-    def find(name: str) -> Saved:
+    def find(name: str) -> Packaged:
         if name not in kept:
-            one, folder = case(name), tmp_path_factory.mktemp(name)
-            kept[name] = Saved(one, folder, save_model(one.model, folder, one.sample, one.schema))
+            one = case(name)
+            request = PackageRequest(one.model, name.lower(), one.sample)
+            built = build(workspace, store, request, lambda _: None)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # deprecated estimators say so whenever they are made
+                kept[name] = Packaged(one, built, load(built.path, built.digest))
         return kept[name]
 
     return find

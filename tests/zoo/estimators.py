@@ -21,8 +21,6 @@ from sklearn import (
 from sklearn.base import is_classifier
 from sklearn.utils import all_estimators
 
-from mlops_jupyter.schema.inputs import infer_input
-from mlops_jupyter.schema.outputs import infer_output
 from tests.zoo.excluded import EXCLUDED
 
 if TYPE_CHECKING:
@@ -34,12 +32,11 @@ COLUMNS = ("x0", "x1", "x2", "x3")
 
 @dataclass(frozen=True)
 class Case:
-    """A fitted model, rows to ask it about, and the schema that its package would carry."""
+    """A fitted model, and the rows it learnt from."""
 
     name: str
     model: Any
     sample: Any
-    schema: dict[str, Any]
 
 
 def _linear() -> Any:
@@ -237,14 +234,4 @@ def build(name: str) -> Any:
 @functools.cache
 def case(name: str) -> Case:
     """Return the fitted model of the zoo by this name."""
-    model = _fit(build(name), name)
-    sample = _features(name)
-    return Case(name, model, sample, schema_of(name, model, sample))
-
-
-def schema_of(name: str, model: Any, sample: Any) -> dict[str, Any]:
-    """Return the schema that the package of a zoo model carries."""
-    schema = {"schema_version": 1, "input": infer_input(sample), "output": infer_output(model, sample)}
-    for column in schema["input"]["columns"]:
-        column["nullable"] = name in MISSING
-    return schema
+    return Case(name, _fit(build(name), name), _features(name))
