@@ -13,6 +13,7 @@ from mlops_jupyter.serving.answers import AnswerMaker
 from mlops_jupyter.serving.runtimes.prediction import (
     Prediction,
     as_declared,
+    gives_probabilities,
     split_outputs,
     split_probabilities,
 )
@@ -57,7 +58,7 @@ def golden_answers(
     output = schema["output"]
     with asking():
         answers = model.predict(rows)
-        scores = model.predict_proba(rows) if output["probabilities"] else None
+        scores = model.predict_proba(rows) if gives_probabilities(schema) else None
     labels = split_outputs(answers.toarray() if is_sparse(answers) else answers)
     tables = None if scores is None else split_probabilities(scores, len(labels))
     declared = [as_declared(values, entry) for values, entry in zip(labels, output["outputs"], strict=True)]
