@@ -19,6 +19,7 @@ from sklearn import (
     kernel_ridge,
     linear_model,
     mixture,
+    naive_bayes,
     neural_network,
     preprocessing,
     random_projection,
@@ -257,21 +258,24 @@ def latent_line(graph: Graph, model: Any, x: Tensor) -> Tensor:  # noqa: ARG001
     return (x - model._x_mean) @ model.coef_.T + model.intercept_
 
 
+def _zeros(graph: Graph, x: Tensor) -> Tensor:
+    """Return a column of zeros, whatever is missing in x."""
+    first = x.columns([0])
+    return graph.where(first.is_nan(), 0.0, 0.0)
+
+
 @regressor(dummy.DummyRegressor)
-def constant(graph: Graph, model: Any, x: Tensor) -> Tensor:  # noqa: ARG001
+def constant(graph: Graph, model: Any, x: Tensor) -> Tensor:
     """Answer the constant."""
-    return (x.columns([0]) * 0.0) @ np.zeros((1, model.n_outputs_)) + np.asarray(model.constant_).reshape(
-        1, -1
-    )
+    return _zeros(graph, x) + np.asarray(model.constant_, dtype=np.float64).reshape(1, -1)
 
 
 @classifier(dummy.DummyClassifier)
-def prior(graph: Graph, model: Any, x: Tensor) -> Tensor:  # noqa: ARG001
+def prior(graph: Graph, model: Any, x: Tensor) -> Tensor:
     """Answer the same probabilities for every row."""
     if model.strategy in ("stratified", "uniform") or model.n_outputs_ > 1:
         raise NotImplementedError(f"ONNX has no converter for DummyClassifier({model.strategy!r})")
-    same = model.predict_proba(np.zeros((1, 1)))
-    return (x.columns([0]) * 0.0) @ np.zeros_like(same) + same
+    return _zeros(graph, x) + np.asarray(model.predict_proba(np.zeros((1, 1))), dtype=np.float64)
 
 
 @classifier(discriminant_analysis.QuadraticDiscriminantAnalysis)
@@ -307,16 +311,26 @@ def envelope(graph: Graph, model: Any, x: Tensor) -> tuple[Tensor, Tensor]:
     return graph.where((score >= 0.0).reshape(-1), np.array([1]), np.array([-1])), score
 
 
-@labelled(mixture.GaussianMixture)
+@labelled(mixture.GaussianMixture, mixture.BayesianGaussianMixture)
 def mixed(graph: Graph, model: Any, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Weigh the density of each component."""
+    """Weigh the density of each component; what does not depend on the row is measured at the origin."""
     if model.covariance_type != "full":
         raise NotImplementedError(f"ONNX has no converter for covariance_type={model.covariance_type!r}")
-    width = model.means_.shape[1]
+    at_origin = model._estimate_weighted_log_prob(np.zeros((1, model.means_.shape[1])))[0]
     columns = []
-    for mean, root, weight in zip(model.means_, model.precisions_cholesky_, model.weights_, strict=True):
+    for mean, root, origin in zip(model.means_, model.precisions_cholesky_, at_origin, strict=True):
         away = x @ root - mean @ root
-        constant_part = np.log(np.diag(root)).sum() - 0.5 * width * np.log(2 * np.pi) + np.log(weight)
-        columns.append((away * away).sum() * -0.5 + float(constant_part))
+        columns.append((away * away).sum() * -0.5 + float(origin + 0.5 * ((mean @ root) ** 2).sum()))
     scores = graph.concat(columns)
     return scores.argmax(), graph("Softmax", scores, axis=1)
+
+
+@classifier(naive_bayes.CategoricalNB)
+def counted(graph: Graph, model: Any, x: Tensor) -> Tensor:
+    """Add the log-probabilities of each category; one below zero is beyond the table, and so refused."""
+    total = graph.tensor(model.class_log_prior_.reshape(1, -1))
+    for i, known in enumerate(model.feature_log_prob_):
+        code = x.columns([i]).to("INT64").reshape(-1)
+        code = graph.where(code < 0, np.array(known.shape[1]), code)
+        total = graph.rows_of(known.T, code) + total
+    return graph("Softmax", total, axis=1)

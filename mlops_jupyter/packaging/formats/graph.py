@@ -44,7 +44,7 @@ def attempt(model: Any, sample: Any, schema: dict[str, Any]) -> Attempt:
         runtime = GraphRuntime(content, schema)
         parity = compare(model, runtime, sample, schema)
     except Exception as problem:  # noqa: BLE001  (a converter can fail in any way: then the native model serves)
-        return Attempt(None, reason(model, problem))
+        return Attempt(None, reason(model, problem, several=len(schema["output"]["outputs"]) > 1))
     if not parity.holds:
         return Attempt(None, parity.why, parity.to_dict())
     return Attempt(content, parity.why, parity.to_dict())
@@ -115,11 +115,13 @@ def _only_numbers(model: Any, columns: list[dict[str, Any]]) -> bool:
     return not any(isinstance(part, ColumnTransformer) for part in parts(model))
 
 
-def reason(model: Any, problem: Exception) -> str:
+def reason(model: Any, problem: Exception, *, several: bool = False) -> str:
     """Return one short phrase for what kept the model from being converted."""
     text = " ".join(str(problem).split())
     if text.startswith("ONNX"):
         return text
+    if several:
+        return f"ONNX has no converter for {type(model).__name__} with several outputs"
     if "ONNXRuntimeError" in text:
         return f"ONNX Runtime does not load the graph of {type(model).__name__}"
     if "Unable to find a shape calculator" in text or "Unable to find a converter" in text:
