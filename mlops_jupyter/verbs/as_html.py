@@ -65,7 +65,7 @@ def _document(result: Result, blocks: Iterable[Block]) -> str:
     code = _folded("Python", f"<pre>{escape(result.code)}</pre>") if result.code else ""
     body = "".join(map(_block, blocks))
     style = " ".join(_CSS.replace("#ID", f"#{name}").split())
-    head = f'<div class="head">{escape(result.headline)}</div>'
+    head = f'<div class="head"><strong>{escape(result.headline)}</strong></div>'
     return f'<div id="{name}"><style>{style}</style>{head}{body}{code}</div>'
 
 
@@ -89,7 +89,7 @@ def _block(block: Block) -> str:
         return ""
     if block.folded:
         return _folded(block.title or "more", body)
-    return (f'<div class="title">{escape(block.title)}</div>' if block.title else "") + body
+    return (f'<div class="title"><strong>{escape(block.title)}</strong></div>' if block.title else "") + body
 
 
 def _body(block: Table | Facts | Code) -> str:
@@ -98,7 +98,7 @@ def _body(block: Table | Facts | Code) -> str:
         return f"<pre>{escape(block.text[:_CODE])}{cut}</pre>"
     if isinstance(block, Facts):
         values = aligned([shown(value) for _, value in block.pairs])
-        names = [f'<th scope="row">{escape(str(name))}</th>' for name, _ in block.pairs]
+        names = [f'<th scope="row" align="left">{escape(str(name))}</th>' for name, _ in block.pairs]
         rows = [f"<tr>{name}{_cell(value)}</tr>" for name, value in zip(names, values, strict=True)]
         return f'<table class="facts"><tbody>{"".join(rows)}</tbody></table>'
     return _table(block) if block.rows else _empty(block)

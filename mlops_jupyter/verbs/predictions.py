@@ -57,7 +57,7 @@ class Predictions(Result):
         """Yield the first rows."""
         head = self.frame.head(_SHOWN_ROWS)
         rows = tuple(
-            (label, *row) for label, row in zip(head.index, head.itertuples(index=False), strict=True)
+            (str(label), *row) for label, row in zip(head.index, head.itertuples(index=False), strict=True)
         )
         title = f"first {_SHOWN_ROWS} of {len(self.frame):,} rows" if len(self.frame) > _SHOWN_ROWS else ""
         yield Table((str(self.frame.index.name or ""), *map(str, head.columns)), rows, title=title)
