@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from sklearn.compose import make_column_transformer
+from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import (
     ExtraTreesClassifier,
     GradientBoostingClassifier,
@@ -16,6 +17,9 @@ from sklearn.ensemble import (
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
+from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
@@ -193,6 +197,39 @@ def test_what_onnx_has_no_converter_for_is_named(flights, keep):
     opened = keep(model.fit(numbers.to_numpy(), late), numbers.to_numpy())
     assert opened.saved.format == "skops"
     assert "FunctionTransformer" in opened.saved.why
+
+
+SEVERAL = {
+    "yes or no each": OneVsRestClassifier(LogisticRegression()),
+    "neighbours": KNeighborsClassifier(),
+}
+
+
+@pytest.mark.parametrize("case", SEVERAL)
+def test_several_outputs_that_onnx_cannot_give_are_said_to_be_the_reason(keep, case):
+    features = np.random.default_rng(0).normal(size=(60, 2))
+    target = (features > 0).astype(int)
+    labels = target if case == "yes or no each" else np.array(["down", "up"])[target]
+    model = SEVERAL[case].fit(features, labels)
+    opened = keep(model, features)
+    assert opened.saved.format == "skops"
+    assert opened.saved.why == f"ONNX has no converter for {type(model).__name__} with several outputs"
+    assert np.array_equal(np.column_stack(opened.answer.labels), model.predict(features))
+
+
+@pytest.mark.parametrize("mixture", [GaussianMixture, BayesianGaussianMixture])
+def test_a_mixture_is_served_without_names_for_its_components(keep, mixture):
+    features = np.random.default_rng(0).normal(size=(100, 2)) + np.repeat([[0], [9]], 50, axis=0)
+    opened = keep(mixture(n_components=2, random_state=0).fit(features), features)
+    assert (opened.saved.format, opened.answer.probabilities) == ("onnx", None)
+
+
+def test_a_constant_answers_rows_with_missing_values_too(keep):
+    features = np.random.default_rng(0).normal(size=(60, 2))
+    model = DummyClassifier().fit(features, features[:, 0] > 0.5)
+    opened = keep(model, features, nullable=("x0", "x1"))
+    assert opened.saved.format == "onnx", opened.saved.why
+    assert opened.runtime.predict_input(np.full((2, 2), np.nan)).labels[0].tolist() == [False, False]
 
 
 def test_odd_texts_keep_a_vectorizer_native(keep):
