@@ -131,8 +131,6 @@ def fill(graph: Graph, model: Any, inputs: list[Tensor]) -> Tensor:
     x = graph.concat(inputs)
     text = inputs[0].text
     missing = _missing(x, model.missing_values, text=text)
-    if text and not all(isinstance(s, str) for s in model.statistics_):
-        raise NotImplementedError("ONNX cannot fill texts and numbers in one imputer")
     empty = [not text and _is_missing(s) for s in model.statistics_]
     statistics = model.statistics_.astype(str) if text else model.statistics_.astype(np.float64)
     filled = graph.where(missing, statistics.reshape(1, -1), x)

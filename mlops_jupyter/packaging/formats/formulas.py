@@ -170,6 +170,31 @@ def bins(graph: Graph, model: Any, x: Tensor) -> Tensor:
     )
 
 
+@transformer(preprocessing.SplineTransformer)
+def splines(graph: Graph, model: Any, x: Tensor) -> Tensor:
+    """Raise the degree step by step, as in the recursion of Cox and de Boor."""
+    others = (
+        model.knots == "quantile",
+        model.degree == 0,
+        getattr(model, "handle_missing", "error") != "error",
+    )
+    if model.extrapolation != "constant" or any(others):
+        raise NotImplementedError("ONNX has no converter for SplineTransformer with these parameters")
+    degree, blocks = model.degree, []
+    for i, spline in enumerate(model.bsplines_):
+        t = spline.t
+        low, high = float(t[degree]), float(t[-degree - 1])
+        value = graph("Min", graph("Max", x.columns([i]), low), high)
+        basis = (value >= t[:-1]).to("DOUBLE") * (value < t[1:]).to("DOUBLE")
+        for k in range(1, degree + 1):
+            first, last = np.arange(len(t) - k - 1), np.arange(1, len(t) - k)
+            up = (value - t[first]) / (t[first + k] - t[first])
+            down = (value - t[last + k]) / (t[last] - t[last + k])
+            basis = up * basis.columns(first) + down * basis.columns(last)
+        blocks.append(basis if model.include_bias else basis.columns(np.arange(len(t) - degree - 2)))
+    return graph.concat(blocks)
+
+
 def _yeo_johnson(graph: Graph, x: Tensor, power: float) -> Tensor:
     up = graph("Max", x, 0.0)
     down = graph("Max", -x, 0.0)

@@ -59,11 +59,22 @@ def convert(model: Any, schema: dict[str, Any]) -> bytes:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         topology = parse_sklearn_model(model, _inputs(model, schema), OPSET, options=options)
+        _refuse_mixed_columns(topology)
         _widen(topology)
         document = convert_topology(topology, "model", "", OPSET, options=options)
     _refuse_locales(document)
     _allow_tree_ensemble(document)
     return bytes(document.SerializeToString(deterministic=True))
+
+
+def _refuse_mixed_columns(topology: Any) -> None:
+    """Refuse to join columns of texts and of numbers: skl2onnx would make texts of the numbers."""
+    from skl2onnx.common.data_types import StringTensorType
+
+    for operator in topology.unordered_operator_iterator():
+        kinds = {isinstance(variable.type, StringTensorType) for variable in operator.inputs}
+        if operator.type == "SklearnConcat" and len(kinds) > 1:
+            raise NotImplementedError("ONNX cannot join a column of texts and one of numbers")
 
 
 def _widen(topology: Any) -> None:

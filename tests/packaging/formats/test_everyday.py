@@ -24,6 +24,7 @@ from sklearn.preprocessing import (
     PowerTransformer,
     QuantileTransformer,
     RobustScaler,
+    SplineTransformer,
     StandardScaler,
     TargetEncoder,
 )
@@ -61,6 +62,7 @@ NUMBERS = {
     "bins": KBinsDiscretizer(4, quantile_method="averaged_inverted_cdf"),
     "normalizer": Normalizer(),
     "logarithm": FunctionTransformer(np.log1p),
+    "splines": make_pipeline(SplineTransformer(degree=2), StandardScaler()),
     "passthrough": "passthrough",
 }
 CATEGORIES = {
@@ -158,7 +160,7 @@ WHY_NOT = {
     "numbers among texts": (
         make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder(handle_unknown="ignore")),
         ["age", "plan"],
-        "texts and numbers in one imputer",
+        "a column of texts and one of numbers",
     ),
 }
 
