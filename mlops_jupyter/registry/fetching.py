@@ -150,17 +150,51 @@ def checked(place: Path, record: VersionRecord, entry: Entry) -> Manifest:
 
 
 def download(workspace: Workspace, source: str, place: Path) -> Path:
-    """Download the files of a version's source into a folder and return where they are."""
+    """Download the files of a version's source, or of any address MLflow knows, and return where they are."""
     from mlflow.artifacts import download_artifacts
 
-    uri = tracking_uri(workspace)
+    source = location(workspace, source)
     folder = local_path(source)
     if folder is not None:
         if not folder.is_dir():
             raise IntegrityError("the files are gone from the registry", f"no folder {folder}")
         shutil.copytree(folder, place, symlinks=True, dirs_exist_ok=True)
         return place
+    uri = tracking_uri(workspace)
     return Path(download_artifacts(artifact_uri=source, dst_path=str(place), tracking_uri=uri))
+
+
+def location(workspace: Workspace, address: str) -> str:
+    """Follow ``models:/…`` and ``runs:/…`` to where the files are, in this workspace's MLflow.
+
+    MLflow 3.17 follows both wherever its global state points to, whatever it is told.
+    """
+    scheme, _, name = address.partition(":/")
+    if scheme == "models":
+        return location(workspace, _of_model(client(workspace), name.strip("/")))
+    if scheme == "runs":
+        return _of_run(client(workspace), *name.strip("/").partition("/")[::2])
+    return address
+
+
+def _of_model(registry: Any, name: str) -> str:
+    model, _, version = name.rpartition("/")
+    if "@" in name:
+        found = registry.get_model_version_by_alias(*name.split("@", 1))
+        model, version = found.name, found.version
+    elif not version.isdecimal():
+        return str(registry.get_logged_model(name).artifact_location)
+    return str(registry.get_model_version_download_uri(model, version))
+
+
+def _of_run(registry: Any, run_id: str, path: str) -> str:
+    # a model of a run is stored by itself since MLflow 3, and was among the files of the run before
+    run = registry.get_run(run_id)
+    logged = registry.search_logged_models(
+        experiment_ids=[run.info.experiment_id], filter_string=f"source_run_id = '{run_id}'"
+    )
+    stored = [model.artifact_location for model in logged if model.name == path]
+    return str(stored[0]) if stored else f"{run.info.artifact_uri.rstrip('/')}/{path}"
 
 
 def local_path(location: str) -> Path | None:
