@@ -6,6 +6,7 @@ import warnings
 from dataclasses import dataclass
 
 import pytest
+from threadpoolctl import threadpool_limits
 
 from mlops_jupyter.packaging.building import build
 from mlops_jupyter.packaging.request import BuiltPackage, PackageRequest
@@ -22,6 +23,13 @@ class Packaged:
     case: Case
     built: BuiltPackage
     package: Package
+
+
+@pytest.fixture(autouse=True, scope="package")
+def one_thread():
+    """On eighty rows more threads only wait for each other."""
+    with threadpool_limits(1):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -131,6 +131,8 @@ def reason(model: Any, problem: Exception, *, several: bool = False) -> str:
     text = " ".join(str(problem).split())
     if text.startswith("ONNX"):
         return text
+    if text.startswith("the model refuses these rows"):
+        return f"ONNX refuses rows that {type(model).__name__} answers"
     if several:
         return f"ONNX has no converter for {type(model).__name__} with several outputs"
     if "ONNXRuntimeError" in text:
