@@ -64,6 +64,7 @@ def convert(model: Any, schema: dict[str, Any]) -> bytes:
         document = convert_topology(topology, "model", "", OPSET, options=options)
     _refuse_locales(document)
     _allow_tree_ensemble(document)
+    _sort_operator_sets(document)
     return bytes(document.SerializeToString(deterministic=True))
 
 
@@ -99,6 +100,13 @@ def _allow_tree_ensemble(document: Any) -> None:
             if opset.domain == "ai.onnx.ml":
                 opset.version = 5
         document.ir_version = max(document.ir_version, 10)
+
+
+def _sort_operator_sets(document: Any) -> None:
+    """Order them: skl2onnx keeps them in a set, whose order is another one in each process."""
+    ordered = sorted((opset.domain, opset.version) for opset in document.opset_import)
+    for opset, (domain, version) in zip(document.opset_import, ordered, strict=True):
+        opset.domain, opset.version = domain, version
 
 
 def _is_classifier(model: Any) -> bool:

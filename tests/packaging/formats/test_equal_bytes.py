@@ -5,6 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+from mlops_jupyter.packaging.formats.graph import convert
+
 PROGRAM = """
 import hashlib, numpy as np, skops.io
 from mlops_jupyter.packaging.formats import graph, formulas, members, encoders, trees
@@ -38,3 +43,15 @@ def test_the_same_training_gives_the_same_bytes_in_every_process():
     ]
     assert printed[0] == printed[1]
     assert [len(digest) for digest in printed[0]] == [64, 64]
+
+
+def test_operator_sets_stand_in_one_order_whatever_set_they_came_from():
+    import onnx
+
+    features = np.random.default_rng(0).normal(size=(50, 2))
+    model = LogisticRegression().fit(features, features[:, 0] > 0)
+    columns = [{"name": name, "type": "double"} for name in ("x0", "x1")]
+    graph = onnx.load_from_string(convert(model, {"input": {"kind": "matrix", "columns": columns}}))
+    domains = [opset.domain for opset in graph.opset_import]
+    assert len(domains) > 1
+    assert domains == sorted(domains)
