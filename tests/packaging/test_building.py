@@ -112,6 +112,7 @@ def test_the_positive_class_is_the_one_that_threshold_and_metrics_mean(packaged,
     assert other["values"]["recall"] != meant["values"]["recall"]
     assert other["values"]["accuracy"] == meant["values"]["accuracy"]
     bold = packaged(model, frame, name="meant", target=target, positive="late", threshold=0.2)
+    assert "Measured **on training data**, for `late`." in (bold.path / "README.md").read_text()
     golden = json.loads((bold.path / "tests/golden.json").read_text())
     for label, scores in zip(golden["predictions"], golden["probabilities"], strict=True):
         assert label == ("late" if scores["late"] >= 0.2 else "on time")
