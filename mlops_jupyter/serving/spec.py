@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .documents import known_fields, read_document, write_document
+from .options import Options, read_options
 
 if TYPE_CHECKING:
     from .router import Mode
@@ -47,7 +48,7 @@ class VariantSpec:
 
 @dataclass(frozen=True)
 class GenerationSpec:
-    """A fixed set of variants, and how many processes serve them."""
+    """A fixed set of variants, how many processes serve them, and how."""
 
     deployment: str
     generation: int
@@ -55,10 +56,11 @@ class GenerationSpec:
     workers: int
     python: str
     variants: tuple[VariantSpec, ...]
+    options: Options = Options()
 
     def to_document(self) -> dict[str, Any]:
         """Return it as JSON bears it."""
-        return asdict(self)
+        return asdict(self) | {"options": self.options.to_document()}
 
 
 def write_spec(folder: Path, spec: GenerationSpec) -> None:
@@ -78,7 +80,8 @@ def read_spec(folder: Path) -> GenerationSpec:
     if document is None:
         raise FileNotFoundError(f"{folder} has no readable {SPEC}")
     variants = tuple(VariantSpec(**known_fields(VariantSpec, each)) for each in document["variants"])
-    return GenerationSpec(**known_fields(GenerationSpec, document) | {"variants": variants})
+    read = {"variants": variants, "options": read_options(document.get("options"))}
+    return GenerationSpec(**known_fields(GenerationSpec, document) | read)
 
 
 def generation_folder(deployment: Path, generation: int) -> Path:
