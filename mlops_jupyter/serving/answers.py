@@ -114,12 +114,15 @@ class AnswerMaker:
 
     def answer(self, prediction: Prediction) -> Answer:
         """Return the answer to one request."""
+        if len(self._outputs) == 1:
+            table = prediction.probabilities[0] if prediction.probabilities else None
+            return self._outputs[0].answer(prediction.labels[0], table)
         tables: Sequence[Any] = prediction.probabilities or [None] * len(self._outputs)
         answers = [
             output.answer(values, table)
             for output, values, table in zip(self._outputs, prediction.labels, tables, strict=True)
         ]
-        return answers[0] if len(answers) == 1 else self._together(answers)
+        return self._together(answers)
 
     def _together(self, answers: list[Answer]) -> Answer:
         """Return the answers of several outputs as one: each row an object by the outputs' names."""

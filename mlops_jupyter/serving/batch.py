@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
     from numpy.typing import NDArray
 
 
-@dataclass(frozen=True, eq=False)
 class Batch:
     """Validated rows.
 
@@ -30,9 +30,29 @@ class Batch:
         when all of them are floats.
     """
 
-    columns: dict[str, NDArray[Any]]
-    rows: int
-    block: NDArray[np.float64] | None = None
+    __slots__ = ("_columns", "_names", "block", "rows")
+
+    def __init__(
+        self, columns: dict[str, NDArray[Any]], rows: int, block: NDArray[np.float64] | None = None
+    ) -> None:
+        self._columns: dict[str, NDArray[Any]] | None = columns
+        self._names: Sequence[str] = ()
+        self.rows, self.block = rows, block
+
+    @classmethod
+    def of_block(cls, names: Sequence[str], block: NDArray[np.float64]) -> Batch:
+        """Return the rows of one block; its columns are only looked up when somebody asks for one."""
+        batch = cls({}, len(block), block)
+        batch._columns, batch._names = None, names
+        return batch
+
+    @property
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """One array for each column of the schema."""
+        if self._columns is None:
+            assert self.block is not None
+            self._columns = dict(zip(self._names, self.block.T, strict=True))
+        return self._columns
 
 
 def as_model_input(batch: Batch, schema: dict[str, Any]) -> Any:

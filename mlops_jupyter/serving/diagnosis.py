@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from .columns import Column
+    from .options import ExtraColumns
 
 _ABSENT = object()
 
@@ -29,9 +30,12 @@ class Diagnosis:
         The model's.
     kind : str
         The input kind of the schema: what a record may be.
+    extra : str
+        What is done with columns that the model does not have: ``warn``, ``ignore`` or ``refuse``.
     """
 
-    def __init__(self, columns: Sequence[Column], kind: str) -> None:
+    def __init__(self, columns: Sequence[Column], kind: str, extra: ExtraColumns = "warn") -> None:
+        self._extra = extra
         self._columns = {column.name: column for column in columns}
         self._kind = kind
         self._problems: list[Problem] = []
@@ -113,10 +117,12 @@ class Diagnosis:
     def _read_extra(self, row: int | None, name: str, value: Any, absent: list[str]) -> None:
         """Refuse what looks like a misspelling of an absent column; leave the rest unread, and say so."""
         meant = nearest(name, absent)
-        if meant:
+        if meant or self._extra == "refuse":
             self._add(
                 row, shortened_name(name), "extra", shortened(value), f"not a column of this model{meant}"
             )
+            return
+        if self._extra == "ignore":
             return
         before = self._unread.get(name)
         if before is not None:

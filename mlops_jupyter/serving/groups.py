@@ -77,6 +77,10 @@ class Group:
             raise Irregular
         return block
 
+    def block_of(self, rows: Rows) -> NDArray[Any]:
+        """Return the same from whole rows in the order of the schema, whose values were looked at already."""
+        return self.kind.block(list(map(self.pick_at, rows)), self.columns[0].array_dtype)
+
     def _checked(self, row: Sequence[Any]) -> list[Any]:
         return [self.kind.value(column, value) for column, value in zip(self.columns, row, strict=True)]
 

@@ -1,11 +1,12 @@
 """From the bytes of a request to a batch that the model may see, or to what is wrong with them.
 
-A validator is compiled once from ``feature_schema.json``. Nearly every request is plainly right, and passes
-as a few calls that run in C: decode, pick the values by name, look at their types, make one array. Whatever
-is not plainly right is read again value by value (`diagnosis`), which mends it or lists every wrong field.
+A validator is compiled once from ``feature_schema.json``, and looks at a request up to three times. One that
+is ordinary passes as one call (`compiled`). What else is plainly right passes as a few calls that run in C:
+decode, pick the values by name, look at their types, make one array. Whatever is not plainly right is read
+again value by value (`diagnosis`), which mends it or lists every wrong field.
 
 The rules: columns go by name, so their order never matters. A JSON integer passes for a float, ``1.0`` for an
-integer, a boolean for no number. A nullable column may be null or absent; any other must be there. An extra
+integer, a boolean for no number. A nullable column may be null or absent; any other must be there. By default an extra
 column is not read, with a warning, so that who calls the newer version is answered after a rollback as well;
 one that looks like a misspelling of an absent column is refused, and so is a key given twice. A number
 outside the range seen in training or an unseen category is answered, with a warning.
@@ -17,8 +18,11 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from .batch import Batch
 from .columns import Column, read_column
+from .compiled import compile_reader
 from .decoding import decode, repeated_key
 from .diagnosis import Diagnosis
 from .groups import Group, Irregular, group_columns
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .columns import Rows
+    from .options import ExtraColumns
 
     ReadRows = Callable[[Group], Rows]
 
@@ -60,10 +65,13 @@ class Request:
         The rows.
     warnings : tuple of Warned
         Values that training did not show.
+    rows : list of tuple, optional
+        The values of each row in the order of the schema, None for a missing one, where they were read so.
     """
 
     batch: Batch
-    warnings: tuple[Warned, ...]
+    warnings: tuple[Warned, ...] = ()
+    rows: list[tuple[Any, ...]] | None = None
 
 
 class Validator:
@@ -75,14 +83,18 @@ class Validator:
         ``model/feature_schema.json``.
     limits : Limits
         What a request may ask for.
+    extra : str
+        What is done with columns that the model does not have: ``warn``, ``ignore`` or ``refuse``.
     """
 
-    def __init__(self, schema: Mapping[str, Any], limits: Limits) -> None:
-        self._kind: str = schema["input"]["kind"]
-        self._columns: tuple[Column, ...] = tuple(map(read_column, schema["input"]["columns"]))
-        self._names = [column.name for column in self._columns]
-        self._groups = group_columns(self._columns)
-        self._limits = limits
+    def __init__(self, schema: Mapping[str, Any], limits: Limits, extra: ExtraColumns = "warn") -> None:
+        self.kind: str = schema["input"]["kind"]
+        self.columns: tuple[Column, ...] = tuple(map(read_column, schema["input"]["columns"]))
+        self.limits, self.extra = limits, extra
+        self._names = [column.name for column in self.columns]
+        self._groups = group_columns(self.columns)
+        self._reader = compile_reader(self.columns, self.kind)
+        self._whole = len(self._groups) == 1 and self._groups[0].kind.dtype == "float64"
 
     def parse(self, body: bytes) -> Request:
         """Return the rows of a request.
@@ -97,16 +109,43 @@ class Validator:
         InvalidRequest
             400 when it is not JSON, 413 when it asks for too much, 422 when it does not fit the model.
         """
-        if len(body) > self._limits.body_bytes:
-            raise too_large(self._limits.body_bytes)
-        features = decode(body)
+        if len(body) > self.limits.body_bytes:
+            raise too_large(self.limits.body_bytes)
+        rows = self._reader.read(body) if self._reader else None
+        ordinary = self._ordinary(rows) if rows else None
+        return ordinary or self._parse(body)
+
+    def read(self, features: Any) -> Request:
+        """Return the rows of what was decoded already: one record, a list of them, or one list per column.
+
+        Raises
+        ------
+        InvalidRequest
+            As `parse` does.
+        """
         rows = self._count(features)
         blocks, unread = self._blocks(features)
+        warnings = chain.from_iterable(map(Group.warnings, self._groups, blocks))
+        return Request(self._batch(blocks, rows), (*unread, *warnings))
+
+    def _ordinary(self, rows: list[tuple[Any, ...]]) -> Request | None:
+        if len(rows) > self.limits.rows:
+            return None  # the other way says so
+        if self._whole:
+            return Request(Batch.of_block(self._names, np.array(rows, dtype=np.float64)), (), rows)
+        try:
+            blocks = [group.block_of(rows) for group in self._groups]
+        except OverflowError:
+            return None
+        return Request(self._batch(blocks, len(rows)), (), rows)
+
+    def _parse(self, body: bytes) -> Request:
+        features = decode(body)
+        request = self.read(features)
         repeated = repeated_key(body, features)
         if repeated is not None:
             raise invalid([Problem(None, shortened_name(repeated), "duplicate", "twice", "given twice")])
-        warnings = chain.from_iterable(map(Group.warnings, self._groups, blocks))
-        return Request(self._batch(blocks, rows), (*unread, *warnings))
+        return request
 
     def _count(self, features: Any) -> int:
         rows = 1
@@ -116,15 +155,15 @@ class Validator:
             rows = len(features)
         if rows == 0:
             raise invalid([Problem(None, "features", "empty", "none", "at least one record")])
-        if rows > self._limits.rows:
-            raise InvalidRequest(413, f"{rows} records in one request; at most {self._limits.rows}")
+        if rows > self.limits.rows:
+            raise InvalidRequest(413, f"{rows} records in one request; at most {self.limits.rows}")
         return rows
 
     def _is_records(self, features: Any) -> bool:
         """Return whether a list is one of records, not one record of a matrix."""
         if type(features) is not list:
             return False
-        positional = self._kind in ("matrix", "sparse")
+        positional = self.kind in ("matrix", "sparse")
         return not (
             positional and features and type(features[0]) is not list and type(features[0]) is not dict
         )
@@ -149,9 +188,9 @@ class Validator:
 
     def _read_records(self, records: list[Any]) -> ReadRows:
         types = set(map(type, records))
-        if types == {str} and self._kind == "text":
+        if types == {str} and self.kind == "text":
             return lambda _: [(text,) for text in records]
-        by_position = types == {list} and self._kind in ("matrix", "sparse")
+        by_position = types == {list} and self.kind in ("matrix", "sparse")
         if not by_position and types != {dict}:
             raise Irregular
         if set(map(len, records)) != {len(self._names)}:
@@ -159,7 +198,7 @@ class Validator:
         return lambda group: list(map(group.pick_at if by_position else group.pick, records))
 
     def _read_carefully(self, features: Any) -> tuple[ReadRows, tuple[Warned, ...]]:
-        diagnosis = Diagnosis(self._columns, self._kind)
+        diagnosis = Diagnosis(self.columns, self.kind, self.extra)
         if _is_columns(features):
             values = diagnosis.of_columns(features)
         else:
@@ -170,11 +209,13 @@ class Validator:
         columns: dict[str, NDArray[Any]] = {}
         for group, block in zip(self._groups, blocks, strict=True):
             columns.update(zip(group.names, block.T, strict=True))
-        whole = blocks[0] if len(blocks) == 1 and blocks[0].dtype == float else None
+        whole = blocks[0] if self._whole else None
         return Batch(columns, rows, whole)
 
 
-def compile_validator(schema: Mapping[str, Any], limits: Mapping[str, int] | None = None) -> Validator:
+def compile_validator(
+    schema: Mapping[str, Any], limits: Mapping[str, int] | None = None, extra: ExtraColumns = "warn"
+) -> Validator:
     """Return the validator of a schema.
 
     Parameters
@@ -183,6 +224,8 @@ def compile_validator(schema: Mapping[str, Any], limits: Mapping[str, int] | Non
         ``model/feature_schema.json``.
     limits : dict, optional
         ``limits`` of ``serving_config.yaml``; what it leaves out has the default of `Limits`.
+    extra : str
+        What is done with columns that the model does not have.
 
     Examples
     --------
@@ -191,7 +234,7 @@ def compile_validator(schema: Mapping[str, Any], limits: Mapping[str, int] | Non
     >>> validator.parse(b'{"features": {"age": 41}}').batch.columns["age"].tolist()
     [41.0]
     """
-    return Validator(schema, Limits(**(limits or {})))
+    return Validator(schema, Limits(**(limits or {})), extra)
 
 
 def _is_columns(features: Any) -> bool:

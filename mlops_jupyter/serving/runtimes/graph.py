@@ -20,6 +20,7 @@ MISSING_TEXT = (
     "\U0010ffff"  # ONNX strings have no missing value; this is no character, so no text of a request
 )
 MATRIX = "features"  # the one input of a graph that takes all columns as one matrix of doubles
+_FEW = 32
 _NUMPY = {"tensor(double)": np.float64, "tensor(float)": np.float32, "tensor(int64)": np.int64}
 
 
@@ -48,6 +49,7 @@ class GraphRuntime:
         self._matrix = self._inputs == [(MATRIX, "tensor(double)")]
         self._names = [column["name"] for column in schema["input"]["columns"]]
         self._single = {c["name"] for c in schema["input"]["columns"] if c["dtype"] in ("float32", "float16")}
+        self._plain = self._matrix and not self._single
         self._outputs = schema["output"]["outputs"]
         self._wanted = [o.name for o in self._session.get_outputs()][
             : 2 if gives_probabilities(schema) else 1
@@ -55,7 +57,7 @@ class GraphRuntime:
 
     def predict(self, batch: Batch) -> Prediction:
         """Answer a validated batch."""
-        if batch.block is not None and self._matrix and not self._single:
+        if self._plain and batch.block is not None:
             return self._run({MATRIX: batch.block})
         return self.predict_columns(batch.columns)
 
@@ -94,12 +96,21 @@ class GraphRuntime:
 
 def _refuse_missing(answers: list[NDArray[Any]]) -> None:
     """Refuse rows without an answer, as estimators do: an encoder may turn an unseen category into NaN."""
-    if any(answer.dtype.kind == "f" and np.isnan(answer).any() for answer in answers):
-        raise ValueError("the model refuses these rows: a value is missing")
+    for answer in answers:
+        if answer.dtype.kind == "f" and _has_nan(answer):
+            raise ValueError("the model refuses these rows: a value is missing")
+
+
+def _has_nan(answer: NDArray[np.float64]) -> bool:
+    if answer.size > _FEW:
+        return bool(np.isnan(answer).any())
+    return any(value != value for value in answer.ravel().tolist())  # for one row a tenth of the time
 
 
 def _tables(probabilities: Any, outputs: list[dict[str, Any]]) -> list[NDArray[np.float64]]:
     """Return one table per output: ONNX has a sequence, or one more dimension, padded to the most classes."""
+    if len(outputs) == 1 and probabilities.dtype == np.float64:
+        return [probabilities[:, : len(outputs[0]["classes"])]]
     tables = [probabilities] if len(outputs) == 1 else list(probabilities)
     widths = [len(output["classes"]) for output in outputs]
     return [np.asarray(t[:, :n], dtype=np.float64) for t, n in zip(tables, widths, strict=True)]

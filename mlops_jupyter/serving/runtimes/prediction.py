@@ -90,11 +90,11 @@ def split_probabilities(values: Any, outputs: int = 1) -> list[NDArray[np.float6
 
 _TYPES: dict[str, Callable[[Any], Any]] = {
     "boolean": lambda labels: labels.astype(np.int64).astype(bool),
-    "long": lambda labels: labels.astype(np.int64),
-    "integer": lambda labels: labels.astype(np.int64),
-    "double": lambda labels: labels.astype(np.float64),
-    "float": lambda labels: labels.astype(np.float64),
-    "string": lambda labels: labels.astype(object),
+    "long": lambda labels: labels.astype(np.int64, copy=False),
+    "integer": lambda labels: labels.astype(np.int64, copy=False),
+    "double": lambda labels: labels.astype(np.float64, copy=False),
+    "float": lambda labels: labels.astype(np.float64, copy=False),
+    "string": lambda labels: labels.astype(object, copy=False),
 }
 
 
