@@ -25,11 +25,12 @@ def known_fields(kind: type, document: dict[str, Any]) -> dict[str, Any]:
     return {field.name: document[field.name] for field in fields(kind) if field.name in document}
 
 
-def write_document(path: Path, document: dict[str, Any]) -> None:
+def write_document(path: Path, document: dict[str, Any], mode: int = 0o666) -> None:
     """Put a document in place, by a rename: a reader sees the old one or the new one."""
     beside = path.with_name(f"{path.name}.{os.getpid()}.new")
     try:
-        with beside.open("w", encoding="utf-8") as stream:
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
             json.dump(document, stream, indent=1, sort_keys=True)
             stream.flush()
             os.fsync(stream.fileno())

@@ -1,4 +1,4 @@
-"""What a deployment asks of its server: written into ``spec.json`` by a deploy, the defaults for a package alone.
+"""What a deployment asks of its server: in `spec.json` by a deploy, the defaults for a package alone.
 
 What belongs to a model stands in its package's ``serving_config.yaml``; what belongs to the place where it is
 served stands here.
@@ -34,8 +34,9 @@ class Options:
         Requests that may wait for one variant in one worker; the next are answered 503.
     batching : bool or None
         Whether requests that wait are predicted together; None for by measurement.
-    extra_columns : str
-        What is done with columns that the model does not have: ``warn``, ``ignore`` or ``refuse``.
+    extra_columns : str or None
+        What is done with columns that the model does not have: ``warn``, ``ignore`` or ``refuse``; None for
+        what the package says.
     cache : int
         Answers kept by the bytes of their request, in each worker; 0 for none.
     capture : bool
@@ -54,6 +55,9 @@ class Options:
         Paths of a PEM certificate (chain) and its key; with them the server speaks HTTPS.
     insecure : bool
         Whether to listen beyond this machine without any key.
+    hosts : tuple of str
+        Names by which callers reach it through a proxy of the user's own; on loopback any other name than
+        this machine's is refused.
     grpc_port : int or None
         Where V2 gRPC is answered; None for nowhere.
     """
@@ -64,7 +68,7 @@ class Options:
     concurrency: int = 0
     queue: int = 128
     batching: bool | None = None
-    extra_columns: ExtraColumns = "warn"
+    extra_columns: ExtraColumns | None = None
     cache: int = 0
     capture: bool = True
     capture_days: float = 7.0
@@ -78,6 +82,7 @@ class Options:
     tls_certificate: str | None = None
     tls_key: str | None = None
     insecure: bool = False
+    hosts: tuple[str, ...] = ()
     grpc_port: int | None = None
 
     def to_document(self) -> dict[str, Any]:
@@ -95,7 +100,7 @@ def read_options(document: Mapping[str, Any] | None) -> Options:
     """
     known = {field.name for field in fields(Options)}
     chosen = {name: value for name, value in (document or {}).items() if name in known}
-    for name in ("capture_masked", "capture_hashed"):
+    for name in ("capture_masked", "capture_hashed", "hosts"):
         if name in chosen:
             chosen[name] = tuple(chosen[name])
     return Options(**chosen)

@@ -56,7 +56,7 @@ class GenerationSpec:
     workers: int
     python: str
     variants: tuple[VariantSpec, ...]
-    options: Options = Options()
+    options: Options = Options()  # noqa: RUF009 - it is frozen itself
 
     def to_document(self) -> dict[str, Any]:
         """Return it as JSON bears it."""
