@@ -7,123 +7,99 @@ socket passes the request on, as it came, and the other process validates and an
 from __future__ import annotations
 
 import asyncio
+import os
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-import h11
 import orjson
 import yaml
 
+from .dialects import dialect
 from .manifest import verify
+from .options import Options
+from .pool import Gone, Pool
+from .problems import InvalidRequest
 from .router import Contract
+from .wire import knows_calls, outcome_headers, read_call, read_outcome, request_head
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from .call import Call, Outcome
     from .router import Mode, Variant
 
-ROLE, PREDICTION_ID = "x-mlops-role", "x-mlops-prediction-id"
-TIMEOUT = 60.0
-_KEPT = 32  # idle connections
-_READ = 65536
-
-
-class _Gone(Exception):  # noqa: N818
-    """The other side closed the connection before it had answered."""
-
-
-class _Connection:
-    """One connection, one request at a time."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self._writer = reader, writer
-        self._state = h11.Connection(h11.CLIENT)
-        self.used = False
-
-    async def exchange(self, headers: list[tuple[str, str]], body: bytes) -> tuple[int, bytes]:
-        """Send one request, and return status and body of its answer."""
-        self.used = True
-        request = h11.Request(method="POST", target="/respond", headers=headers)
-        for event in (request, h11.Data(data=body), h11.EndOfMessage()):
-            self._writer.write(self._state.send(event) or b"")
-        try:
-            await self._writer.drain()
-            return await self._answer()
-        except (ConnectionError, h11.RemoteProtocolError) as problem:
-            raise _Gone from problem
-
-    async def _answer(self) -> tuple[int, bytes]:
-        status, parts = 0, []
-        while True:
-            event = self._state.next_event()
-            if event is h11.NEED_DATA:
-                data = await self._reader.read(_READ)
-                self._state.receive_data(data)
-            elif isinstance(event, h11.Response):
-                status = event.status_code
-            elif isinstance(event, h11.Data):
-                parts.append(bytes(event.data))
-            elif isinstance(event, h11.EndOfMessage):
-                return status, b"".join(parts)
-            else:
-                raise _Gone
-
-    def again(self) -> bool:
-        """Make ready for the next request; false when the connection cannot be used for one."""
-        if self._state.our_state is not h11.DONE or self._state.their_state is not h11.DONE:
-            return False
-        self._state.start_next_cycle()
-        return True
-
-    def close(self) -> None:
-        self._writer.close()
+_GRACE = 0.1  # seconds for the other side's own 504 to arrive, which keeps the connection
 
 
 class RemoteVariant:
-    """A resident version that another process serves on a Unix socket."""
+    """A resident version that another process serves on a Unix socket.
+
+    Parameters
+    ----------
+    slot : int
+        Its number within the generation.
+    version, digest : str
+        Which one.
+    contract : Contract
+        What it promises its callers: see `read_contract`.
+    socket : str
+        Path of the socket.
+    options : Options
+        How the deployment serves: `timeout`, and how many may be at work or wait in this worker.
+    """
 
     mode: Mode = "remote"
 
-    def __init__(self, slot: int, version: str, digest: str, contract: Contract, socket: str) -> None:
+    def __init__(
+        self,
+        slot: int,
+        version: str,
+        digest: str,
+        contract: Contract,
+        socket: str,
+        options: Options = Options(),  # noqa: B008 - frozen
+    ) -> None:
         self.slot, self.version, self.digest, self.contract = slot, version, digest, contract
-        self._socket = socket
-        self._idle: list[_Connection] = []
+        self._timeout = options.timeout
+        self._most = (options.concurrency or os.cpu_count() or 1) + options.queue
+        self._pool = Pool(socket)
+        self.depth = 0  # passed on and not yet answered
 
-    async def respond(
-        self, body: bytes, content_type: str, role: str, prediction_id: str
-    ) -> tuple[int, bytes]:
-        """Pass a request on, and its answer back; 503 while the other process is away, 504 when it hangs."""
-        headers = [
-            ("host", "variant"),
-            ("content-length", str(len(body))),
-            ("content-type", content_type),
-            (ROLE, role),
-            (PREDICTION_ID, prediction_id),
-        ]
+    def answer_now(self, call: Call) -> None:
+        """Return None: nothing is answered without a wait."""
+
+    async def respond(self, call: Call) -> Outcome:
+        """Pass a call on, and its outcome back; 503 while the other process is away, 504 when it hangs."""
+        if self.depth >= self._most:
+            return self._failure(call, 503, f"version {self.version} is busy: {self.depth} requests wait")
+        self.depth += 1
         try:
-            async with asyncio.timeout(TIMEOUT):
-                return await self._exchange(headers, body)
-        except (OSError, _Gone):
-            return _problem(503, f"version {self.version} is starting again; try once more")
+            async with asyncio.timeout(self._seconds_left(call)):
+                reply = await self._pool.ask(request_head(call), call.body)
         except TimeoutError:
-            return _problem(504, f"version {self.version} did not answer in {TIMEOUT:.0f} s")
+            return self._failure(call, 504, f"version {self.version} did not answer in {self._timeout:.3g} s")
+        except (OSError, Gone):
+            return self._failure(call, 503, f"version {self.version} is starting again; try once more")
+        finally:
+            self.depth -= 1
+        if call.dialect != "json" and not knows_calls(reply.headers):
+            return self._failure(
+                call, 501, f"the server packaged with version {self.version} reads JSON only"
+            )
+        return read_outcome(reply.status, reply.headers, reply.body)
 
-    async def _exchange(self, headers: list[tuple[str, str]], body: bytes) -> tuple[int, bytes]:
-        while True:
-            connection = self._idle.pop() if self._idle else await self._connect()
-            kept, done = connection.used, False
-            try:
-                answer = await connection.exchange(headers, body)
-                done = connection.again() and len(self._idle) < _KEPT
-            except _Gone:
-                if not kept:  # a kept one may have been closed while it was idle: predictions can be repeated
-                    raise
-            else:
-                return answer
-            finally:
-                self._idle.append(connection) if done else connection.close()
+    def _seconds_left(self, call: Call) -> float:
+        spent = perf_counter() - call.begun if call.begun else 0.0
+        return self._timeout + _GRACE - spent
 
-    async def _connect(self) -> _Connection:
-        return _Connection(*await asyncio.open_unix_connection(self._socket))
+    def _failure(self, call: Call, status: int, text: str) -> Outcome:
+        outcome = dialect(call.dialect).refuse(InvalidRequest(status, text), call)
+        if status == 503:
+            outcome.headers = (
+                *outcome.headers,
+                (b"retry-after", b"1"),
+            )  # a worker is started again after less
+        return outcome
 
 
 def read_contract(package: Path, digest: str) -> Contract:
@@ -134,28 +110,29 @@ def read_contract(package: Path, digest: str) -> Contract:
     return Contract(manifest.model, schema, serving)
 
 
-def _problem(status: int, text: str) -> tuple[int, bytes]:
-    return status, orjson.dumps({"error": text, "problems": []})
-
-
 def respond_app(variant: Variant) -> Any:
     """Return the ASGI app of the other side: what `RemoteVariant` asks, `variant` answers."""
 
     async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
-        headers = {name.decode(): value.decode("latin-1") for name, value in scope["headers"]}
-        parts, more = [], True
-        while more:
-            message = await receive()
-            parts.append(message.get("body", b""))
-            more = message.get("more_body", False)
-        status, answer = await variant.respond(
-            b"".join(parts),
-            headers.get("content-type", ""),
-            headers.get(ROLE, ""),
-            headers.get(PREDICTION_ID, ""),
-        )
-        length = (b"content-length", str(len(answer)).encode())
-        await send({"type": "http.response.start", "status": status, "headers": [length]})
-        await send({"type": "http.response.body", "body": answer})
+        body = await _whole(receive)
+        if body is None:
+            return
+        call = read_call(scope["headers"], body)
+        outcome = variant.answer_now(call) or await variant.respond(call)
+        start = {"status": outcome.status, "headers": outcome_headers(outcome)}
+        await send({"type": "http.response.start", **start})
+        await send({"type": "http.response.body", "body": outcome.body})
 
     return app
+
+
+async def _whole(receive: Any) -> bytes | None:
+    """Return the body, or None when the other side went away amid it."""
+    parts, more = [], True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        parts.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    return b"".join(parts)
