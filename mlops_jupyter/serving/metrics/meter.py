@@ -1,0 +1,223 @@
+"""What one worker counts: a few additions to its own memory for each request.
+
+The calls of each request (`Series.answered`, `began`, `ended`, `Meter.cache_hit`, `cache_miss`) are for one
+thread, that of the event loop. The others may come from any.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from bisect import bisect_left
+from typing import TYPE_CHECKING, Any
+
+from .families import (
+    ANSWERED,
+    BATCH_SIZE,
+    CACHE_HITS,
+    CACHE_MISSES,
+    CAPTURE_DROPPED,
+    IN_FLIGHT,
+    NANOSECONDS,
+    QUEUE_DEPTH,
+    VALIDATION_ERRORS,
+)
+from .slab import create_slab, private_slab
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable
+    from pathlib import Path
+
+    from ..problems import Problem
+    from .families import Family
+    from .slab import Counts, Slab
+
+OTHER = "other"
+LONGEST_LABEL = 120
+LEAST_ROOM = 0.5  # of a slab: beyond it no column gets a count of its own, whatever callers send
+
+log = logging.getLogger("model_server")
+
+_EDGES = list(ANSWERED.edges)
+_SUM = len(_EDGES) + 1
+_ROWS = list(BATCH_SIZE.edges)
+_ROWS_SUM = len(_ROWS) + 1
+
+
+class Meter:
+    """Counts what this process does.
+
+    Parameters
+    ----------
+    folder : Path or None
+        Where all workers of a deployment keep their counts; None for a server of one process. Should there
+        be no room for this worker's, it counts for nobody: better than totals that depend on who is asked.
+    model : str
+        The model's name.
+
+    Examples
+    --------
+    >>> meter = Meter(None, "churn")
+    >>> series = meter.series("1.2.0", "stable", ["age"])
+    >>> series.answered(200, 0.0004)
+    >>> [sum(cells[:-1]) for key, cells in meter.read().items() if key[0].startswith("answered")][-1:]
+    [1]
+    """
+
+    def __init__(self, folder: Path | None, model: str) -> None:
+        self.folder = folder
+        self._slab = _open_slab(folder)
+        self._cells = self._slab.cells
+        self._model = shortened_label(model)
+        self._series: dict[tuple[str, str], Series] = {}
+        self._hits = self.place(CACHE_HITS)
+        self._misses = self.place(CACHE_MISSES)
+
+    def series(self, version: str, variant: str, columns: Collection[str] = ()) -> Series:
+        """Return what counts the requests of one version in one role; the caller keeps it.
+
+        Parameters
+        ----------
+        version : str
+            The semantic version.
+        variant : str
+            ``stable``, ``candidate``, ``shadow`` or what else it is.
+        columns : collection of str
+            The model's, by which problems are counted; all others are ``other``.
+        """
+        series = self._series.get((version, variant))
+        if series is None:
+            series = self._series[version, variant] = Series(self, version, variant, columns)
+        return series
+
+    def cache_hit(self) -> None:
+        """Count a request that was answered from the cache."""
+        self._cells[self._hits] += 1
+
+    def cache_miss(self) -> None:
+        """Count a request that the cache could not answer."""
+        self._cells[self._misses] += 1
+
+    def read(self) -> Counts:
+        """Return what this process has counted."""
+        return self._slab.read()
+
+    def close(self) -> None:
+        """Be done; what was counted stays, to be folded. Later calls do no harm, and may not be counted."""
+        self._slab.close()
+
+    @property
+    def cells(self) -> memoryview:
+        """The memory that `place` points into."""
+        return self._cells
+
+    @property
+    def crowded(self) -> bool:
+        """Whether what callers can bring about may take no more room."""
+        return self._slab.room < LEAST_ROOM
+
+    def place(self, family: Family, *labels: str) -> int:
+        """Return where a label set is counted; when there is no more room, that of ``other``."""
+        key = (family.tag, self._model, *map(shortened_label, labels))
+        place = self._slab.place(key, family.size)
+        if place is None:
+            others = [OTHER] * len(labels)
+            place = self._slab.place((family.tag, self._model, *others), family.size, spare=True)
+        assert place is not None, "there is spare room for one label set of each family"
+        return place
+
+
+class Series:
+    """Counts the requests of one version in one role."""
+
+    __slots__ = (
+        "_batches", "_cells", "_codes", "_columns", "_depth", "_dropped", "_flight", "_problems", "_turns",
+    )  # fmt: skip
+
+    def __init__(self, meter: Meter, version: str, variant: str, columns: Collection[str]) -> None:
+        self._cells = meter.cells
+        self._columns = frozenset(columns)
+        self._codes = _Places(lambda code: meter.place(ANSWERED, version, variant, str(code)))
+        self._problems = _Places(lambda problem: place_problem(meter, version, variant, *problem))
+        self._flight = meter.place(IN_FLIGHT, version, variant)
+        self._depth = meter.place(QUEUE_DEPTH, version, variant)
+        self._batches = meter.place(BATCH_SIZE, version, variant)
+        self._dropped = meter.place(CAPTURE_DROPPED, version, variant)
+        self._turns = threading.Lock()
+        self._codes[200]  # there from the start, at 0: a rate needs a value before the first
+
+    def began(self) -> None:
+        """Count a request that is being answered."""
+        self._cells[self._flight] += 1
+
+    def ended(self) -> None:
+        """Count it no more."""
+        self._cells[self._flight] -= 1
+
+    def answered(self, code: int, seconds: float) -> None:
+        """Count an answer.
+
+        Parameters
+        ----------
+        code : int
+            HTTP status.
+        seconds : float
+            How long it took.
+        """
+        place, cells = self._codes[code], self._cells
+        cells[place + bisect_left(_EDGES, seconds)] += 1
+        cells[place + _SUM] += int(seconds * NANOSECONDS)
+
+    def queued(self, depth: int) -> None:
+        """Say how many requests wait."""
+        self._cells[self._depth] = depth
+
+    def batched(self, size: int) -> None:
+        """Count rows that were predicted together."""
+        with self._turns:
+            self._cells[self._batches + bisect_left(_ROWS, size)] += 1
+            self._cells[self._batches + _ROWS_SUM] += size
+
+    def invalid(self, problems: Iterable[Problem]) -> None:
+        """Count what was wrong with a request, by the model's columns: what a caller wrote is no label."""
+        with self._turns:
+            for problem in problems:
+                column = problem.field if problem.field in self._columns else OTHER
+                self._cells[self._problems[column, problem.reason]] += 1
+
+    def dropped(self, count: int = 1) -> None:
+        """Count requests that were not captured."""
+        with self._turns:
+            self._cells[self._dropped] += count
+
+
+class _Places(dict[Any, int]):
+    """Where things are counted, found at their first time; what it is asked for must be bounded."""
+
+    def __init__(self, find: Callable[..., int]) -> None:
+        super().__init__()
+        self._find = find
+
+    def __missing__(self, key: object) -> int:
+        place = self[key] = self._find(key)
+        return place
+
+
+def place_problem(meter: Meter, version: str, variant: str, column: str, reason: str) -> int:
+    """Return where a problem is counted: under its column for as long as there is room."""
+    return meter.place(VALIDATION_ERRORS, version, variant, OTHER if meter.crowded else column, reason)
+
+
+def shortened_label(text: str) -> str:
+    """Return a label of a length that fits a slab."""
+    return text if len(text) <= LONGEST_LABEL else f"{text[: LONGEST_LABEL - 1]}…"
+
+
+def _open_slab(folder: Path | None) -> Slab:
+    if folder is None:
+        return private_slab()
+    try:
+        return create_slab(folder)
+    except OSError as problem:
+        log.warning("requests of this worker are not in /metrics: %s", problem.strerror)
+        return private_slab()
