@@ -10,7 +10,7 @@ import hashlib
 import math
 from dataclasses import asdict, dataclass
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 import orjson
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+T = TypeVar("T")
 Scope = Literal["predict", "feedback", "operate"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 KEYS = "keys.json"
@@ -103,7 +104,7 @@ def read_keys(path: Path) -> KeyFile | None:
     """
     try:
         document = orjson.loads(path.read_bytes())
-        return KeyFile(_text(document["owner"]), tuple(map(_read_key, document["keys"])))
+        return KeyFile(_digest(document["owner"]), tuple(map(_read_key, document["keys"])))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as problem:
@@ -117,19 +118,34 @@ def write_keys(path: Path, file: KeyFile) -> None:
 
 
 def _read_key(entry: Mapping[str, Any]) -> Key:
-    chosen = known_fields(Key, dict(entry))
-    for name in ("expires", "revoked"):
-        given = chosen.get(name)
-        chosen[name] = math.inf if given is None else float(given)
-    chosen["scopes"] = tuple(map(_text, chosen["scopes"]))
-    _text(chosen["id"]), bytes.fromhex(_text(chosen["sha256"]))
-    return Key(**chosen)
+    given = known_fields(Key, dict(entry))
+    return Key(
+        id=_of(str, given["id"]),
+        sha256=_digest(given["sha256"]),
+        scopes=tuple(_of(str, scope) for scope in _of(list, given["scopes"])),
+        created=float(given["created"]),
+        expires=_moment(given.get("expires")),
+        revoked=_moment(given.get("revoked")),
+        rate=None if given.get("rate") is None else float(given["rate"]),
+        burst=None if given.get("burst") is None else int(given["burst"]),
+        note=_of(str, given.get("note", "")),
+    )
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{type(value).__name__} where a text should be")
+def _of(kind: type[T], value: Any) -> T:
+    if not isinstance(value, kind):
+        raise TypeError(f"{type(value).__name__} where {kind.__name__} should be")
     return value
+
+
+def _digest(value: Any) -> str:
+    if len(bytes.fromhex(_of(str, value))) != hashlib.sha256().digest_size:
+        raise ValueError("not a SHA-256")
+    return str(value)
+
+
+def _moment(value: Any) -> float:
+    return math.inf if value is None else float(value)
 
 
 class KeyRing:
