@@ -16,7 +16,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sized
 
 T = TypeVar("T")
 
@@ -103,17 +103,22 @@ class Lane:
     def __init__(self, threads: int, queue: int, timeout: float) -> None:
         self.threads, self.queue, self.timeout = threads, queue, timeout
         self._waiting: deque[_Job] = deque()
+        self._held: list[Sized] = []
         # one for each that was put into _waiting; what is taken back leaves one too many, which is skipped
         self._tokens: SimpleQueue[bool] = SimpleQueue()
         self._started = 0
         self._in_hand = 0  # waiting or running
         self._outlived = 0  # running past its deadline
-        self._mean_seconds = 0.0
+        self.usual_seconds = 0.0  # that work takes, as measured lately
+
+    def hold(self, queue: Sized) -> None:
+        """Count what waits in `queue`, in front of this lane, as waiting."""
+        self._held.append(queue)
 
     @property
     def depth(self) -> int:
         """How much work waits for a thread."""
-        return len(self._waiting)
+        return len(self._waiting) + sum(map(len, self._held))
 
     @property
     def hung(self) -> bool:
@@ -126,7 +131,7 @@ class Lane:
         if self.hung:
             seconds = self.timeout
         else:
-            seconds = self._in_hand * self._mean_seconds / (self.threads - self._outlived)
+            seconds = self._in_hand * self.usual_seconds / (self.threads - self._outlived)
         return max(1, min(_LONGEST_RETRY, math.ceil(seconds)))
 
     async def run(self, work: Callable[[], T], deadline: float | None = None) -> T:
@@ -214,8 +219,8 @@ class Lane:
 
     def _ended(self, job: _Job, answer: Any, problem: Exception | None) -> None:
         self._forget(job)
-        known = self._mean_seconds or job.seconds
-        self._mean_seconds = known + _SMOOTHING * (job.seconds - known)
+        known = self.usual_seconds or job.seconds
+        self.usual_seconds = known + _SMOOTHING * (job.seconds - known)
         if job.future.done():
             return
         if problem is None:
