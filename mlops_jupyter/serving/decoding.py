@@ -74,7 +74,7 @@ def repeated_key(body: bytes, features: Any) -> str | None:
     in_texts = sum(text.count(":") for text in _texts(features, objects))
     if colons == keys + in_texts and b"\\" not in body:
         return None
-    return _first_repeated_key(body)
+    return first_repeated_key(body)
 
 
 def _records(features: Any) -> list[Any]:
@@ -93,7 +93,9 @@ class _RepeatedKey(Exception):  # noqa: N818 - found, not failed
     """The one that stands twice."""
 
 
-def _first_repeated_key(body: bytes) -> str | None:
+def first_repeated_key(body: bytes) -> str | None:
+    """Return the first key that stands twice in one object, by reading all of the body once more."""
+
     def look(pairs: list[tuple[str, Any]]) -> None:
         seen: set[str] = set()
         for key, _ in pairs:
