@@ -1,23 +1,23 @@
-"""The ASGI application of a deployment: FastAPI for what is documented, a plain route for predictions."""
+"""The ASGI application of a deployment.
+
+What is asked for all day is plain ASGI. FastAPI documents it, and answers the rest: as it takes as long to
+import as everything else together, it is imported when somebody first asks for the documentation.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
-from fastapi.responses import JSONResponse
-from starlette.exceptions import HTTPException
-
-from .docs import add_docs
-from .json_schema import schema_document
-from .openapi import VERSION, with_predict
-from .predict_route import PATH, PredictRoute, request_id
+from .about import About
+from .gate import Gate
+from .metrics.meter import Meter
+from .routes import PostRoutes, send_reply
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
 
-    from fastapi import Request
+    from fastapi import FastAPI
 
     from .router import Router
 
@@ -26,40 +26,57 @@ if TYPE_CHECKING:
     Send = Callable[[Message], Awaitable[None]]
 
 
-class ModelServer(FastAPI):
-    """FastAPI, with predictions taken before its routing and middleware.
+class ModelServer:
+    """The application.
 
     Parameters
     ----------
-    router : Router
-        The variants, and who gets the next request.
+    gate : Gate
+        The way to its variants.
     """
 
-    def __init__(self, router: Router) -> None:
-        super().__init__(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-        self.models = router
-        self._predict = PredictRoute(router)
-        self.add_exception_handler(HTTPException, _refuse)
+    def __init__(self, gate: Gate) -> None:
+        self.gate = gate
+        self.about = About(gate)
+        self._posts = PostRoutes(gate)
+        self._documented: FastAPI | None = None
+        self._making = asyncio.Lock()
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        """Answer, at once when it is about predictions."""
-        if scope["type"] != "http":
-            await super().__call__(scope, receive, send)
-        elif scope["path"] == scope.get("root_path", "") + PATH:
-            await self._predict(scope, receive, send)
+        """Answer."""
+        if scope["type"] == "lifespan":
+            await _live(receive, send)
+        elif scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1000})
         else:
-            await super().__call__(scope, receive, self._with_headers(scope, send))
+            await self._answer(scope, scope["path"].removeprefix(scope.get("root_path", "")), receive, send)
 
-    def _with_headers(self, scope: MutableMapping[str, Any], send: Send) -> Send:
+    async def _answer(self, scope: Any, path: str, receive: Receive, send: Send) -> None:
+        if self._posts.takes(path):
+            await self._posts(scope, path, receive, send)
+            return
+        asked = dict(scope["headers"])
+        page = self.about.pages.get(path) if scope["method"] in ("GET", "HEAD") else None
+        if page is not None:
+            reply = await self.about.reply(page, asked)
+            await send_reply(send, reply, closing=self.gate.router.draining)
+            return
+        documented = await self._with_documentation()
+        await documented(scope, receive, self._with_headers(asked, send))
+
+    async def _with_documentation(self) -> FastAPI:
+        async with self._making:
+            if self._documented is None:
+                from .documented import make
+
+                self._documented = await asyncio.to_thread(make, self.about, self.gate.router)
+        return self._documented
+
+    def _with_headers(self, asked: dict[bytes, bytes], send: Send) -> Send:
         """Return a `send` that adds what every answer of this server has."""
-        extra: list[tuple[bytes, bytes]] = []
-        given = request_id(scope["headers"])
-        if given:
-            extra.append((b"x-request-id", given))
-        if self.models.draining:
+        extra = [(b"x-request-id", self.gate.told_id(asked))]
+        if self.gate.router.draining:
             extra.append((b"connection", b"close"))
-        if not extra:
-            return send
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -68,59 +85,30 @@ class ModelServer(FastAPI):
 
         return send_with_headers
 
-    def openapi(self) -> dict[str, Any]:
-        """Return the OpenAPI document, with the columns of the stable variant."""
-        known = get_openapi(title="", version="", openapi_version=VERSION, routes=self.routes)
-        stable = self.models.stable()
-        return with_predict(known, stable.contract, stable.version)
+
+async def _live(receive: Receive, send: Send) -> None:
+    """Say that there is nothing to start or to end."""
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
 
 
-async def _refuse(_: Request, refusal: Exception) -> JSONResponse:
-    """Answer what is not there in the one form that errors have here."""
-    assert isinstance(refusal, HTTPException)
-    return JSONResponse({"error": refusal.detail}, refusal.status_code, refusal.headers)
-
-
-def create_app(router: Router) -> ModelServer:
+def create_app(router: Router, gate: Gate | None = None) -> ModelServer:
     """Return the application that answers for the variants of a router.
 
     Parameters
     ----------
     router : Router
         The variants of one generation, and who gets the next request.
+    gate : Gate, optional
+        The way to them; one that lets everybody in and counts for this process alone when left out.
 
     Returns
     -------
     ModelServer
-        ``POST /predict``; ``GET /health``, ``/ready``, ``/schema``, ``/docs`` and ``/openapi.json``.
+        ``POST /predict``, ``/invocations``, ``/feedback`` and V2's ``infer``; ``GET /health``, ``/ready``,
+        ``/schema``, ``/metrics``, ``/docs`` and ``/openapi.json``.
     """
-    app = ModelServer(router)
-
-    async def health() -> dict[str, Any]:
-        """Tell what lives here: it answers as long as the process does."""
-        return {"status": "alive", **router.describe()}
-
-    async def ready() -> JSONResponse:
-        """Tell whether requests should be sent here."""
-        is_ready = router.ready and not router.draining
-        return JSONResponse({"ready": is_ready}, 200 if is_ready else 503)
-
-    async def schema() -> dict[str, Any]:
-        """Give the JSON Schema of a request, and of the answer under ``$defs``."""
-        stable = router.stable()
-        return schema_document(stable.contract, stable.version)
-
-    async def openapi() -> JSONResponse:
-        """Give the OpenAPI document."""
-        return JSONResponse(app.openapi())
-
-    def title() -> str:
-        return f"{router.stable().contract.model} {router.stable().version}"
-
-    not_ready: dict[int | str, dict[str, Any]] = {503: {"description": "Not yet, or no more"}}
-    app.add_api_route("/health", health, tags=["about"], summary="Is it alive?")
-    app.add_api_route("/ready", ready, tags=["about"], summary="Is it ready?", responses=not_ready)
-    app.add_api_route("/schema", schema, tags=["about"], summary="What does it take?")
-    app.add_api_route("/openapi.json", openapi, include_in_schema=False)
-    add_docs(app, title)
-    return app
+    return ModelServer(gate or Gate(router, Meter(None, router.stable().contract.model)))

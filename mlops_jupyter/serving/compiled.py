@@ -42,7 +42,7 @@ class Reader:
 
     def __init__(self, columns: Sequence[Column], kind: str) -> None:
         record = _record(columns, kind)
-        features = record | _list_of(record, columns) if kind in _POSITIONAL else record | list[record]
+        features = record | (_list_of(record, columns) if kind in _POSITIONAL else list[record])  # type: ignore[valid-type]
         self._decode = _decoder(features)
         self._record = record
         self._positional = list[tuple[tuple(_positional(column) for column in columns)]]  # type: ignore[misc]
@@ -99,9 +99,10 @@ class Reader:
             return None
         records = features if type(features[0]) is list else [features]
         try:
-            return msgspec.convert(records, self._positional)
+            rows: Rows = msgspec.convert(records, self._positional)
         except msgspec.ValidationError:
             return None
+        return rows
 
 
 def compile_reader(columns: Sequence[Column], kind: str) -> Reader | None:

@@ -20,6 +20,7 @@ from .validation import Validator, compile_validator
 
 if TYPE_CHECKING:
     from .batch import Batch
+    from .options import ExtraColumns
     from .runtimes import Runtime
 
 
@@ -58,15 +59,23 @@ class Package:
     @cached_property
     def validator(self) -> Validator:
         """What reads its requests."""
-        return compile_validator(self.schema, self.serving.get("limits"))
+        return self._compile(self.serving.get("extra_columns", "warn"))
 
     @cached_property
-    def _answers(self) -> AnswerMaker:
+    def answers(self) -> AnswerMaker:
+        """What makes its answers."""
         return AnswerMaker(self.schema, self.serving)
+
+    def validator_with(self, extra: ExtraColumns | None) -> Validator:
+        """Return what reads its requests, with another word on columns that it does not have."""
+        return self.validator if extra is None or extra == self.validator.extra else self._compile(extra)
+
+    def _compile(self, extra: ExtraColumns) -> Validator:
+        return compile_validator(self.schema, self.serving.get("limits"), extra)
 
     def predict(self, batch: Batch) -> Answer:
         """Answer validated rows."""
-        return self._answers.answer(self.runtime.predict(batch))
+        return self.answers.answer(self.runtime.predict(batch))
 
 
 def load(folder: Path | str, digest: str | None = None) -> Package:
@@ -94,7 +103,7 @@ def load(folder: Path | str, digest: str | None = None) -> Package:
     add_code(folder / "code", config.get("code") or ())
     package = Package(manifest, schema, config, serving, open_runtime(folder, config, schema), folder)
     try:
-        _ = package.validator, package._answers  # compiled now, not at the first request
+        _ = package.validator, package.answers  # compiled now, not at the first request
     except (ValueError, TypeError) as error:
         raise LoadFailure(f"config/serving_config.yaml: {error}") from error
     return package

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
-from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from time import perf_counter, time_ns
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
+from .call import Answered, Call, Outcome
+from .dialects import dialect, writer_of
 from .examples import example_record
+from .lanes import Delayed, Lane
+from .options import Options
 from .problems import InvalidRequest, Problem, invalid
+from .recent import RecentAnswers
 
 if TYPE_CHECKING:
-    from .answers import Answer
+    from collections.abc import Callable
+
+    from .batching import Batcher
     from .loading import Package
     from .router import Mode
+    from .runtimes import Prediction
     from .validation import Request
 
 log = logging.getLogger("model_server")
@@ -26,15 +32,26 @@ log = logging.getLogger("model_server")
 _QUICK = 0.001  # seconds that the event loop may be kept
 _HOPELESS = 0.1  # seconds: not worth measuring again
 _MOST_ROWS = 4096
-_JSON = frozenset({"application/json", "text/json"})
+_SMALL = 1 << 14  # bytes read within a fraction of a millisecond, whatever is in them
+_OTHERS = 8  # how much longer other dialects take for the same bytes, at most
+_NEVER = -1
+
+
+class Recorder(Protocol):
+    """What keeps requests and answers: `recording.Recorder`."""
+
+    def record(self, entry: tuple[Any, ...]) -> None:
+        """Keep one."""
+        ...
 
 
 class LocalVariant:
     """A package whose model answers in this process.
 
-    What takes less than a millisecond is done at once, since a thread would cost more; the rest goes to a
-    worker thread, so that the loop is never kept. Which is which was measured when the variant was made, by
-    the size of the body.
+    What takes less than a millisecond is done at once, since a thread would cost more; the rest goes to the
+    variant's own threads, so that neither the loop nor another variant is kept. Which is which was measured
+    when the variant was made, by the size of the body. So was whether requests that wait are better predicted
+    together.
 
     Parameters
     ----------
@@ -42,65 +59,158 @@ class LocalVariant:
         Its number within the generation.
     package : Package
         What `loading.load` returned.
+    options : Options
+        Of the deployment.
+    recorder : Recorder, optional
+        What captures its requests.
     """
 
     mode: Mode = "local"
 
-    def __init__(self, slot: int, package: Package) -> None:
+    def __init__(
+        self, slot: int, package: Package, options: Options | None = None, recorder: Recorder | None = None
+    ) -> None:
+        options = options or Options()
         self.slot = slot
         self.version = package.manifest.version
         self.digest = package.manifest.digest
         self.contract = package.contract
-        self._package = package
-        self._threads = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix=f"variant-{slot}")
-        self._quick_bytes = self._measure()
+        self.batched: Callable[[int], None] | None = None
+        self.cache_met: Callable[[bool], None] | None = None
+        self._package, self._recorder = package, recorder
+        self._validator = package.validator_with(options.extra_columns)
+        self._timeout = options.timeout
+        self._lane = Lane(options.concurrency or os.cpu_count() or 1, options.queue, options.timeout)
+        self._recent = RecentAnswers(options.cache, self._met) if options.cache else None
+        self._several = len(package.schema["output"]["outputs"]) > 1
+        self.quick_bytes = self._measure()
+        self._batcher = self._make_batcher(options)
 
-    async def respond(
-        self, body: bytes, content_type: str, role: str, prediction_id: str
-    ) -> tuple[int, bytes]:
+    @property
+    def depth(self) -> int:
+        """How many requests wait."""
+        return self._lane.depth
+
+    def answer_now(self, call: Call) -> Outcome | None:
+        """Answer one request within a millisecond, or return None: see `router.Variant`."""
+        most = self.quick_bytes if call.dialect == "json" else self.quick_bytes // _OTHERS
+        return self.answer(call) if len(call.body) <= most else None
+
+    async def respond(self, call: Call) -> Outcome:
         """Answer one request: see `router.Variant`."""
-        if len(body) <= self._quick_bytes:
-            return self.answer(body, content_type, role, prediction_id)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self.answer, body, content_type, role, prediction_id)
-
-    def answer(self, body: bytes, content_type: str, role: str, prediction_id: str) -> tuple[int, bytes]:
-        """Return status and body of the answer to one request, in this thread."""
+        now = self.answer_now(call)
+        if now is not None:
+            return now
+        deadline = call.begun + self._timeout if call.begun else None
         try:
-            _require_json(content_type)
-            request = self._package.validator.parse(body)
+            if self._batcher and len(call.body) <= _SMALL:
+                return await self._answer_together(self._batcher, call, deadline)
+            return await self._lane.run(lambda: self.answer(call), deadline)
+        except Delayed as late:
+            return self._delayed(call, late)
+
+    def answer(self, call: Call) -> Outcome:
+        """Answer one request, in this thread."""
+        known = self._recent.find(call) if self._recent else None
+        if known is not None:
+            return self._write(replace(known, call=call))
+        try:
+            request = dialect(call.dialect).read(self._validator, call)
         except InvalidRequest as refusal:
-            return refusal.status, orjson.dumps(refusal.document())
+            return self._refuse(refusal, call)
         try:
-            answer = self._package.predict(request.batch)
-            return 200, self._encode(request, answer, role, prediction_id)
-        except Exception as error:
-            refused = _refused_categories(request) if isinstance(error, ValueError) else []
-            if refused:
-                return 422, orjson.dumps(invalid(refused).document())
-            log.exception("prediction %s failed in version %s", prediction_id, self.version)
-            what = f"the model failed with {type(error).__name__}; the server's log says more"
-            return 500, orjson.dumps({"error": what, "prediction_id": prediction_id})
+            prediction = self._package.runtime.predict(request.batch)
+            return self._answered(call, request, prediction)
+        except Exception as error:  # noqa: BLE001 - whatever a model raises is answered
+            return self._failed(call, request, error)
 
-    def _encode(self, request: Request, answer: Answer, role: str, prediction_id: str) -> bytes:
-        document: dict[str, Any] = {
-            "predictions": answer.predictions,
-            "probabilities": answer.probabilities,
-            "confidence": answer.confidence,
-            "version": self.version,
-            "variant": role,
-            "prediction_id": prediction_id,
-        }
-        warnings = request.warnings + answer.warnings
-        if warnings:
-            document["warnings"] = [asdict(warning) for warning in warnings]
-        return orjson.dumps(document)
+    async def _answer_together(self, batcher: Batcher, call: Call, deadline: float | None) -> Outcome:
+        try:
+            request = dialect(call.dialect).read(self._validator, call)
+        except InvalidRequest as refusal:
+            return self._refuse(refusal, call)
+        try:
+            prediction = await batcher.predict(request.batch, deadline)
+            return self._answered(call, request, prediction)
+        except Delayed:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a model raises is answered
+            return self._failed(call, request, error)
+
+    def _answered(self, call: Call, request: Request, prediction: Prediction) -> Outcome:
+        answer = self._package.answers.answer(prediction)
+        answered = Answered(call, self.contract, self.version, request, prediction, answer)
+        if self._recent and not call.probe:
+            self._recent.keep(answered)
+        return self._write(answered)
+
+    def _write(self, answered: Answered) -> Outcome:
+        call = answered.call
+        outcome = writer_of(call).write(answered)
+        if self._recorder and not call.probe:
+            self._recorder.record(self._entry(answered))
+        return outcome
+
+    def _entry(self, answered: Answered) -> tuple[Any, ...]:
+        call, request, prediction = answered.call, answered.request, answered.prediction
+        tables: Any = prediction.probabilities
+        labels: Any = prediction.labels
+        if not self._several:
+            labels, tables = answered.answer.predictions, tables[0] if tables else None
+        rows = request.batch if request.rows is None else request.rows
+        seconds = perf_counter() - call.begun
+        return (time_ns(), call.prediction_id, call.unit, call.role, 200, seconds, rows, labels, tables, "")
+
+    def _refuse(self, refusal: InvalidRequest, call: Call) -> Outcome:
+        outcome = dialect(call.dialect).refuse(refusal, call)
+        if self._recorder and not call.probe:
+            self._recorder.record((
+                time_ns(), call.prediction_id, call.unit, call.role, refusal.status,
+                perf_counter() - call.begun, None, None, None, refusal.error,
+            ))  # fmt: skip
+        return outcome
+
+    def _failed(self, call: Call, request: Request, error: Exception) -> Outcome:
+        refused = _refused_categories(request) if isinstance(error, ValueError) else []
+        if refused:
+            return self._refuse(invalid(refused), call)
+        log.error("prediction %s failed in version %s", call.prediction_id, self.version, exc_info=error)
+        what = f"the model failed with {type(error).__name__}; the server's log says more"
+        return self._refuse(InvalidRequest(500, what), call)
+
+    def _delayed(self, call: Call, late: Delayed) -> Outcome:
+        outcome = self._refuse(InvalidRequest(late.status, late.error), call)
+        outcome.headers = (*outcome.headers, (b"retry-after", b"%d" % late.retry_after))
+        return outcome
+
+    def _met(self, found: bool) -> None:
+        if self.cache_met:
+            self.cache_met(found)
+
+    def _predict(self, batch: Any) -> Prediction:
+        if self.batched:
+            self.batched(batch.rows)
+        return self._package.runtime.predict(batch)
+
+    def _make_batcher(self, options: Options) -> Batcher | None:
+        """Return what predicts waiting requests together, where that was asked for, or pays as measured."""
+        if options.batching is False or (options.batching is None and self.quick_bytes != _NEVER):
+            return None
+        from .batching import Batcher, measure_batching
+
+        request = self._validator.parse(self._example(1))
+        pays = options.batching or measure_batching(self._package.runtime.predict, request.batch)
+        return Batcher(self._predict, self._lane) if pays else None
+
+    def _example(self, rows: int) -> bytes:
+        record = example_record(self.contract.schema)
+        return orjson.dumps({"features": [record] * rows if rows > 1 else record})
 
     def _measure(self) -> int:
         """Return the size of the largest body answered within a millisecond; this warms the model, too."""
-        record, quick, rows = example_record(self.contract.schema), 0, 1
+        quick, rows = _NEVER, 1
         while rows <= _MOST_ROWS:
-            body = orjson.dumps({"features": [record] * rows})
+            body = self._example(rows)
             if self._seconds(body) > _QUICK:
                 break
             quick, rows = len(body), rows * 4
@@ -111,8 +221,8 @@ class LocalVariant:
         least = float("inf")
         for _ in range(3):
             begun = perf_counter()
-            status, _answer = self.answer(body, "application/json", "stable", "warm-up")
-            if status != 200:
+            outcome = self.answer(Call(body, "warm-up", probe=True))
+            if outcome.status != 200:
                 return float("inf")
             least = min(least, perf_counter() - begun)
             if least > _HOPELESS:
@@ -127,13 +237,3 @@ def _refused_categories(request: Request) -> list[Problem]:
         for warning in request.warnings
         if warning.reason == "category"
     ]
-
-
-def _require_json(content_type: str) -> None:
-    if content_type in _JSON:
-        return
-    media, _, parameters = content_type.partition(";")
-    charset = parameters.replace(" ", "").replace('"', "").lower().removeprefix("charset=")
-    if media.strip().lower() not in _JSON or charset not in ("", "utf-8", "utf8"):
-        sent = f"content type {content_type[:40]!r}" if content_type else "no content type"
-        raise InvalidRequest(415, f"{sent}; send application/json")

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from .call import Call, Outcome
+
 Mode = Literal["local", "remote"]
 
 
@@ -36,34 +38,40 @@ class Contract:
 
 
 class Variant(Protocol):
-    """One version resident in a deployment."""
+    """One version resident in a deployment.
+
+    `quick_bytes` is the size of the largest body of our own JSON that it answers within a millisecond, so in the
+    event loop itself; -1 when there is none.
+    """
 
     slot: int
     version: str
     digest: str
     mode: Mode
     contract: Contract
+    quick_bytes: int
 
-    async def respond(
-        self, body: bytes, content_type: str, role: str, prediction_id: str
-    ) -> tuple[int, bytes]:
-        """Answer one request for predictions.
+    @property
+    def depth(self) -> int:
+        """How many requests wait for it here."""
+        ...
+
+    def answer_now(self, call: Call) -> Outcome | None:
+        """Answer one request in this thread, or return None when that could take more than a millisecond."""
+        ...
+
+    async def respond(self, call: Call) -> Outcome:
+        """Answer one request.
 
         Parameters
         ----------
-        body : bytes
-            The request's body, whole, within the limits of the app.
-        content_type : str
-            Its media type as sent, empty if none was.
-        role : str
-            ``stable``, ``candidate`` or ``shadow``: what this variant is for this request.
-        prediction_id : str
-            Given to the answer, so that a caller can refer to it.
+        call : Call
+            The request, its body whole and within the limits of the app.
 
         Returns
         -------
-        tuple of int and bytes
-            HTTP status and JSON body. Problems of the request or the model are answers, not exceptions.
+        Outcome
+            Problems of the request, the model or the time are answers, not exceptions.
         """
         ...
 
@@ -86,8 +94,16 @@ class Router(Protocol):
         """Whether connections should end: when true every response carries ``Connection: close``."""
         ...
 
-    def choose(self) -> tuple[Variant, str]:
-        """Return the variant for the next request, and its role."""
+    def choose(self, unit: str) -> tuple[Variant, str]:
+        """Return the variant for a request of a unit, and its role; the same for the same unit and weights."""
+        ...
+
+    def find(self, name: str) -> tuple[Variant, str] | None:
+        """Return the resident variant of a role or version, and its role; None when there is none."""
+        ...
+
+    def shadows(self) -> Sequence[Variant]:
+        """Return the variants that get a copy of each request, and whose answers nobody sees."""
         ...
 
     def stable(self) -> Variant:
@@ -112,9 +128,17 @@ class SingleRouter:
         """The one variant."""
         return (self.variant,)
 
-    def choose(self) -> tuple[Variant, str]:
+    def choose(self, unit: str) -> tuple[Variant, str]:  # noqa: ARG002 - whoever asks
         """Return the one variant."""
         return self.variant, "stable"
+
+    def find(self, name: str) -> tuple[Variant, str] | None:
+        """Return the one variant when it is meant."""
+        return (self.variant, "stable") if name in ("stable", self.variant.version) else None
+
+    def shadows(self) -> Sequence[Variant]:
+        """Return none."""
+        return ()
 
     def stable(self) -> Variant:
         """Return the one variant."""

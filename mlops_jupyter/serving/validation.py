@@ -6,10 +6,10 @@ decode, pick the values by name, look at their types, make one array. Whatever i
 again value by value (`diagnosis`), which mends it or lists every wrong field.
 
 The rules: columns go by name, so their order never matters. A JSON integer passes for a float, ``1.0`` for an
-integer, a boolean for no number. A nullable column may be null or absent; any other must be there. By default an extra
-column is not read, with a warning, so that who calls the newer version is answered after a rollback as well;
-one that looks like a misspelling of an absent column is refused, and so is a key given twice. A number
-outside the range seen in training or an unseen category is answered, with a warning.
+integer, a boolean for no number. A nullable column may be null or absent; any other must be there. By default
+an extra column is not read, with a warning, so that who calls the newer version is answered after a rollback
+as well; one that looks like a misspelling of an absent column is refused, and so is a key given twice. A
+number outside the range seen in training or an unseen category is answered, with a warning.
 """
 
 from __future__ import annotations
@@ -235,6 +235,11 @@ def compile_validator(
     [41.0]
     """
     return Validator(schema, Limits(**(limits or {})), extra)
+
+
+def body_limit(serving: Mapping[str, Any]) -> int:
+    """Return how many bytes the body of a request may have, by a ``serving_config.yaml``."""
+    return Limits(**(serving.get("limits") or {})).body_bytes
 
 
 def _is_columns(features: Any) -> bool:

@@ -1,9 +1,14 @@
-"""The router of a deployment: resident variants, and the table of weights that may change at any request."""
+"""The router of a deployment: resident variants, and the table of weights that may change at any request.
+
+A unit is hashed with the deployment's salt to a place from 0 to 1. The arms lie nested on that line: the first
+candidate grows from its left end, a second from its right end, stable has what is between. So raising a weight
+only ever moves units from stable to that candidate, and lowering it moves the same ones back.
+"""
 
 from __future__ import annotations
 
 import os
-import random
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from .router import Variant, variant_entry
@@ -11,36 +16,116 @@ from .router import Variant, variant_entry
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .weights import WeightsReader
+    from .weights import Weights, WeightsReader
+
+    Choice = tuple[Variant, str]
+
+_WHOLE = 1 << 64
+
+
+class _Arms:
+    """The variants laid out by one table of weights.
+
+    Parameters
+    ----------
+    variants : sequence of Variant
+        By slot.
+    weights : Weights
+        The table.
+    """
+
+    def __init__(self, variants: Sequence[Variant], weights: Weights) -> None:
+        self.weights = weights
+        self.stable: Choice = (variants[weights.stable], "stable")
+        self.shadows = [variants[slot] for slot, share in enumerate(weights.shares) if share.role == "shadow"]
+        others = [
+            ((variants[slot], share.role), share.percent / 100)
+            for slot, share in enumerate(weights.shares)
+            if slot != weights.stable and share.percent > 0
+        ]
+        self._left = _bounds(others[0::2])
+        self._right = [(_WHOLE - bound, choice) for bound, choice in _bounds(others[1::2])]
+        self.divided = bool(others)
+
+    def at(self, place: int) -> Choice:
+        """Return who gets a unit at a place from 0 to 2**64."""
+        for bound, choice in self._left:
+            if place < bound:
+                return choice
+        for bound, choice in self._right:
+            if place >= bound:
+                return choice
+        return self.stable
 
 
 class WeightedRouter:
-    """Sends each request where the weights say, as they are at that moment."""
+    """Sends each request where the weights say, as they are at that moment.
 
-    def __init__(self, variants: Sequence[Variant], weights: WeightsReader, about: dict[str, Any]) -> None:
+    Parameters
+    ----------
+    variants : sequence of Variant
+        By slot.
+    weights : WeightsReader
+        The table, as a worker sees it.
+    about : dict
+        What ``/health`` tells beside.
+    salt : str
+        Mixed into the hash of a unit; the deployment's own.
+    """
+
+    def __init__(
+        self, variants: Sequence[Variant], weights: WeightsReader, about: dict[str, Any], salt: str = ""
+    ) -> None:
         self.variants = variants
         self.ready = self.draining = False
-        self._weights, self._about = weights, about
+        self._reader, self._about = weights, about
+        self._key = blake2b(salt.encode(), digest_size=32).digest()
+        self._arms = _Arms(variants, weights.current())
 
-    def choose(self) -> tuple[Variant, str]:
-        """Return the variant for the next request, and its role."""
-        weights = self._weights.current()
-        drawn, passed = random.random() * 100, 0.0
-        for slot, share in enumerate(weights.shares):
-            passed += share.percent
-            if drawn < passed:
-                return self.variants[slot], share.role
-        return self.variants[weights.stable], "stable"
+    def choose(self, unit: str) -> Choice:
+        """Return the variant for a request of a unit, and its role."""
+        arms = self._current()
+        return arms.at(self._place(unit)) if arms.divided else arms.stable
+
+    def find(self, name: str) -> Choice | None:
+        """Return the resident variant of a role or version, and its role."""
+        arms = self._current()
+        for variant, share in zip(self.variants, arms.weights.shares, strict=True):
+            if name in (share.role, variant.version):
+                return variant, share.role
+        return None
+
+    def shadows(self) -> Sequence[Variant]:
+        """Return the variants that get a copy of each request."""
+        return self._current().shadows
 
     def stable(self) -> Variant:
         """Return the variant whose contract ``/schema`` and ``/docs`` show."""
-        return self.variants[self._weights.current().stable]
+        return self._current().stable[0]
 
     def describe(self) -> dict[str, Any]:
         """Return what ``GET /health`` tells of this worker."""
-        shares = self._weights.current().shares
+        shares = self._current().weights.shares
         entries = [
             variant_entry(variant, share.role, share.percent)
             for variant, share in zip(self.variants, shares, strict=True)
         ]
         return {**self._about, "pid": os.getpid(), "variants": entries}
+
+    def _current(self) -> _Arms:
+        weights = self._reader.current()
+        if weights is not self._arms.weights:
+            self._arms = _Arms(self.variants, weights)
+        return self._arms
+
+    def _place(self, unit: str) -> int:
+        return int.from_bytes(blake2b(unit.encode(), key=self._key, digest_size=8).digest())
+
+
+def _bounds(arms: Sequence[tuple[Choice, float]]) -> list[tuple[int, Choice]]:
+    """Return where each arm ends, one beginning where the last one ends."""
+    bounds, passed = [], 0.0
+    for choice, share in arms:
+        passed += share
+        bounds.append((round(passed * _WHOLE), choice))
+    return bounds

@@ -23,10 +23,14 @@ import orjson
 import uvicorn
 
 from .app import create_app
+from .call import Call
+from .door import Door
 from .examples import example_record
+from .gate import Gate
 from .loading import load
 from .local import LocalVariant
 from .manifest import IntegrityFailure
+from .metrics.meter import Meter
 from .remote import RemoteVariant, read_contract, respond_app
 from .spec import WEIGHTS, GenerationSpec, VariantSpec, read_spec
 from .weighted import WeightedRouter
@@ -35,8 +39,10 @@ from .weights import WeightsReader
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .options import Options
     from .router import Variant
 
+METRICS = "metrics"  # the folder of a deployment's counts
 KEEP_ALIVE = 20  # seconds a connection may be idle
 DRAIN_GRACE = 30.0  # longer than KEEP_ALIVE: by then every idle connection has ended by itself
 FINISH = 8  # seconds for what is in hand when we are told to stop
@@ -77,7 +83,7 @@ class Channel:
 class Worker:
     """Serves an ASGI app from the moment it is let, until its connections have ended by themselves."""
 
-    def __init__(self, app: Any, channel: Channel, router: WeightedRouter | None) -> None:
+    def __init__(self, app: Any, channel: Channel, router: WeightedRouter | None, options: Options) -> None:
         self._channel, self._router = channel, router
         self._server = _Server(
             uvicorn.Config(
@@ -89,6 +95,9 @@ class Worker:
                 server_header=False,
                 timeout_keep_alive=KEEP_ALIVE,
                 timeout_graceful_shutdown=FINISH,
+                http=Door if router else "httptools",
+                ssl_certfile=options.tls_certificate if router else None,
+                ssl_keyfile=options.tls_key if router else None,
             ),
             self._begun,
         )
@@ -155,13 +164,13 @@ def socket_path(sockets: Path, generation: int, slot: int) -> str:
     return str(sockets / f"{generation}-{slot}.sock")
 
 
-async def _warmed(spec: VariantSpec) -> LocalVariant:
+async def _warmed(spec: VariantSpec, options: Options) -> LocalVariant:
     """Load a version and ask it for one prediction: the first caller finds everything ready."""
-    variant = LocalVariant(spec.slot, load(Path(spec.package), spec.digest))
-    request = orjson.dumps({"features": example_record(variant.contract.schema)})
-    status, body = await variant.respond(request, "application/json", "stable", "warm-up")
-    if status != 200:
-        said = body.decode()[:300]
+    variant = LocalVariant(spec.slot, load(Path(spec.package), spec.digest), options)
+    body = orjson.dumps({"features": example_record(variant.contract.schema)})
+    outcome = await variant.respond(Call(body, "warm-up", probe=True))
+    if outcome.status != 200:
+        said = outcome.body.decode()[:300]
         raise RuntimeError(f"version {variant.version} does not answer its own example: {said}")
     return variant
 
@@ -172,25 +181,28 @@ async def _front(spec: GenerationSpec, folder: Path, options: argparse.Namespace
     for each in spec.variants:
         channel.loading = each.slot
         if each.mode == "local":
-            variants.append(await _warmed(each))
+            variants.append(await _warmed(each, spec.options))
         else:
             variants.append(_remote(each, options.sockets, spec.generation))
     about = {"deployment": spec.deployment, "generation": spec.generation, "server_code": options.server_code}
-    router = WeightedRouter(variants, WeightsReader(folder / WEIGHTS), about)
-    worker = Worker(create_app(router), channel, router)
+    salt = spec.options.salt or spec.deployment
+    router = WeightedRouter(variants, WeightsReader(folder / WEIGHTS), about, salt)
+    meter = Meter(folder.parents[1] / METRICS, spec.model)
+    gate = Gate(router, meter, spec.options)
+    worker = Worker(create_app(router, gate), channel, router, spec.options)
     await worker.run(socket.socket(fileno=options.listen))
 
 
 async def _single(spec: GenerationSpec, slot: int, options: argparse.Namespace, channel: Channel) -> None:
     """Hold one variant, for the fronts of the same generation."""
     channel.loading = slot
-    variant = await _warmed(spec.variants[slot])
+    variant = await _warmed(spec.variants[slot], spec.options)
     path = Path(socket_path(options.sockets, spec.generation, slot))
     path.unlink(missing_ok=True)  # of one that fell
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         listener.bind(str(path))
         listener.listen()
-        await Worker(respond_app(variant), channel, None).run(listener)
+        await Worker(respond_app(variant), channel, None, spec.options).run(listener)
 
 
 def _one_line(problem: BaseException) -> str:

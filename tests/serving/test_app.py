@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from mlops_jupyter.serving.app import create_app
+from mlops_jupyter.serving.call import Outcome
 from mlops_jupyter.serving.loading import load
 from mlops_jupyter.serving.local import LocalVariant
 from mlops_jupyter.serving.router import SingleRouter, variant_entry
@@ -54,10 +55,13 @@ class InTurn:
     def __init__(self, *variants):
         self.variants, self._requests = variants, 0
 
-    def choose(self):
+    def choose(self, unit):
         self._requests += 1
         slot = self._requests % len(self.variants)
         return self.variants[slot], "candidate" if slot else "stable"
+
+    def shadows(self):
+        return ()
 
     def stable(self):
         return self.variants[0]
@@ -109,12 +113,14 @@ def test_a_variant_elsewhere_is_handed_the_request_as_it_came(package):
     class Elsewhere(LocalVariant):
         mode = "remote"
 
-        async def respond(self, body, content_type, role, prediction_id):
-            return 202, b'{"body": "%s", "type": "%s", "role": "%s"}' % (
-                body,
-                content_type.encode(),
-                role.encode(),
-            )
+        quick_bytes = -1
+
+        def answer_now(self, call):
+            return None
+
+        async def respond(self, call):
+            told = f'{{"body": "{call.body.decode()}", "type": "{call.content_type}", "role": "{call.role}"}}'
+            return Outcome(202, told.encode())
 
     app = create_app(SingleRouter(Elsewhere(0, package)))
     response = ask(app, content=b"as it came", headers={"content-type": "x/y"})

@@ -6,6 +6,8 @@ from types import SimpleNamespace
 
 import orjson
 
+from .call import Outcome
+
 CONTRACT = SimpleNamespace(
     model="tiny", serving={}, schema={"input": {"columns": [{"name": "a", "example": 1}]}}
 )
@@ -14,14 +16,19 @@ CONTRACT = SimpleNamespace(
 class LocalVariant:
     mode = "local"
     contract = CONTRACT
+    quick_bytes = -1
+    depth = 0
 
-    def __init__(self, slot, package):
+    def __init__(self, slot, package, options=None, recorder=None):
         self.slot, self.digest = slot, "d" * 64
         self.version = self._answer = package.strip()
 
-    async def respond(self, body, content_type, role, prediction_id):
-        if b"crash" in body:
+    def answer_now(self, call):
+        return None
+
+    async def respond(self, call):
+        if b"crash" in call.body:
             os._exit(7)
-        if b"slow" in body:
+        if b"slow" in call.body:
             await asyncio.sleep(0.4)
-        return 200, orjson.dumps({"version": self.version, "pid": os.getpid(), "role": role})
+        return Outcome(200, orjson.dumps({"version": self.version, "pid": os.getpid(), "role": call.role}))

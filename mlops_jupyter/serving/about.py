@@ -1,0 +1,109 @@
+"""What a server tells of itself: a few paths to get, none of which needs more than what is loaded already."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from .access.doorkeeper import Refused
+from .call import Outcome
+from .json_schema import schema_document
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from .access.keys import Scope
+    from .gate import Gate, Reply
+
+    Tell = Callable[[], Outcome]
+
+
+@dataclass(frozen=True)
+class Page:
+    """One of them.
+
+    Parameters
+    ----------
+    tell : callable
+        Makes the answer.
+    summary, text : str
+        For the documentation.
+    scope : str, optional
+        What a key must allow, where keys are asked for; everybody may see it without one.
+    responses : dict
+        What else than 200 there can be.
+    slow : bool
+        Whether making it would keep the event loop.
+    """
+
+    tell: Tell
+    summary: str
+    text: str
+    scope: Scope | None = None
+    responses: Mapping[int | str, dict[str, Any]] | None = None
+    slow: bool = False
+
+
+class About:
+    """The pages of one server.
+
+    Parameters
+    ----------
+    gate : Gate
+        The way to its variants.
+    """
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        not_ready: dict[int | str, dict[str, Any]] = {503: {"description": "Not yet, or no more"}}
+        self.pages = {
+            "/health": Page(self._health, "Is it alive?", "What lives here: it answers as long as the process."),
+            "/ready": Page(
+                self._ready, "Is it ready?", "Whether requests should be sent here.", responses=not_ready
+            ),
+            "/schema": Page(
+                self._schema, "What does it take?",
+                "The JSON Schema of a request, and of the answer under `$defs`.",
+            ),
+            "/metrics": Page(
+                self._metrics, "How is it doing?",
+                "Counts and durations of all workers, in the text format of Prometheus.", "operate",
+                slow=True,
+            ),
+        }  # fmt: skip
+
+    async def reply(self, page: Page, asked: Mapping[bytes, bytes]) -> Reply:
+        """Answer a request for one of the pages."""
+        begun = perf_counter()
+        if page.scope is not None:
+            try:
+                self._gate.admit(asked, page.scope)
+            except Refused as refused:
+                return self._gate.turn_away(refused, asked, "json", begun)
+        outcome = await asyncio.to_thread(page.tell) if page.slow else page.tell()
+        return self._gate.told(outcome, asked)
+
+    def _health(self) -> Outcome:
+        return _json({"status": "alive", **self._gate.router.describe()})
+
+    def _ready(self) -> Outcome:
+        router = self._gate.router
+        is_ready = router.ready and not router.draining
+        return _json({"ready": is_ready}, 200 if is_ready else 503)
+
+    def _schema(self) -> Outcome:
+        stable = self._gate.router.stable()
+        return _json(schema_document(stable.contract, stable.version))
+
+    def _metrics(self) -> Outcome:
+        from .metrics.exposition import CONTENT_TYPE, exposition
+
+        return Outcome(200, exposition(self._gate.meter.folder or self._gate.meter), CONTENT_TYPE)
+
+
+def _json(document: dict[str, Any], status: int = 200) -> Outcome:
+    return Outcome(status, orjson.dumps(document))

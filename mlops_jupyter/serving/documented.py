@@ -1,0 +1,77 @@
+"""The documented surface: FastAPI over the same pages, the OpenAPI document, and the page that shows it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+
+from .docs import add_docs
+from .openapi import VERSION, with_predict
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from fastapi import Request
+
+    from .about import About, Page
+    from .router import Router
+
+
+def make(about: About, router: Router) -> FastAPI:
+    """Return the documented application of a server.
+
+    Parameters
+    ----------
+    about : About
+        Its pages.
+    router : Router
+        Whose stable variant has the columns that are shown.
+    """
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app.add_exception_handler(HTTPException, _refuse)
+
+    async def openapi() -> JSONResponse:
+        """Give the OpenAPI document."""
+        known = get_openapi(title="", version="", openapi_version=VERSION, routes=app.routes)
+        stable = router.stable()
+        return JSONResponse(with_predict(known, stable.contract, stable.version))
+
+    def title() -> str:
+        return f"{router.stable().contract.model} {router.stable().version}"
+
+    for path, page in about.pages.items():
+        app.add_api_route(
+            path, _endpoint(about, page), tags=["about"], name=path.strip("/"), summary=page.summary,
+            description=page.text, responses=dict(page.responses or {}),
+        )  # fmt: skip
+    app.add_api_route("/openapi.json", openapi, include_in_schema=False)
+    add_docs(app, title)
+    return app
+
+
+def _endpoint(about: About, page: Page) -> Callable[[Request], Awaitable[Response]]:
+    """Return the page as FastAPI calls it; a server that has it as plain ASGI never does."""
+
+    async def endpoint(request: Any) -> Response:
+        reply = await about.reply(page, dict(request.headers.raw))
+        outcome = reply.outcome
+        return Response(outcome.body, outcome.status, media_type=outcome.content_type.decode())
+
+    endpoint.__annotations__["request"] = _request_type()
+    return endpoint
+
+
+def _request_type() -> type:
+    from fastapi import Request
+
+    return Request
+
+
+async def _refuse(_: Request, refusal: Exception) -> JSONResponse:
+    """Answer what is not there in the one form that errors have here."""
+    assert isinstance(refusal, HTTPException)
+    return JSONResponse({"error": refusal.detail}, refusal.status_code, refusal.headers)

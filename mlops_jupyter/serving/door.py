@@ -1,0 +1,178 @@
+"""uvicorn's own HTTP protocol, with a shorter way for a prediction that is made at once.
+
+ASGI makes a task, an event and a cycle of messages for every request, so that an application may take its
+time. A small prediction is ready before any of that would be. So when the body of a ``POST /predict`` is there,
+the gate is asked on the spot, and its answer written in one piece; whatever the gate does not answer at once,
+and every other request, goes the way it always went. Parsing, limits, keep-alive, pipelining and draining
+remain uvicorn's.
+
+Here is also what uvicorn leaves out: a connection on which nothing arrives, or never the whole of a request, is
+ended.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from .gate import Gate, Reply
+
+log = logging.getLogger("model_server")
+
+PREDICT = b"/predict"
+_MOST_BYTES = 1 << 18  # of a body that may be answered at once
+REQUEST_SECONDS = 60.0  # for the whole of a request to arrive
+
+
+class Door(HttpToolsProtocol):
+    """One connection.
+
+    The application must have a `gate`.
+    """
+
+    gate: Gate
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.gate = self.config.app.gate  # type: ignore[union-attr]
+        self._collecting = False  # a request that may be answered at once is arriving
+        self._part = b""
+        self._arriving = False
+        self._last_call: asyncio.TimerHandle | None = None
+        self._heard = 0.0
+
+    # the connection
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin, and watch that something comes."""
+        super().connection_made(transport)
+        self._heard = self.loop.time()
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        if self._last_call is not None:
+            self._last_call.cancel()
+        super().connection_lost(exc)
+
+    def _watch(self) -> None:
+        """Look again when this connection would have been silent for too long.
+
+        One timer for many requests: arming one for each, as keep-alive does, costs more than validating one.
+        """
+        limit = REQUEST_SECONDS if self._arriving else self.timeout_keep_alive
+        self._last_call = self.loop.call_at(self._heard + limit, self._look)
+
+    def _look(self) -> None:
+        if self.transport.is_closing():
+            return
+        limit = REQUEST_SECONDS if self._arriving else self.timeout_keep_alive
+        if self._busy or self.loop.time() < self._heard + limit:
+            self._heard = self.loop.time() if self._busy else self._heard
+            self._watch()
+        elif self._arriving:
+            self._give_up()
+        else:
+            self.transport.close()
+
+    @property
+    def _busy(self) -> bool:
+        """Whether the application is at work for this connection."""
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _give_up(self) -> None:
+        body = b'{"error":"the request did not arrive within %d s"}' % REQUEST_SECONDS
+        self.transport.write(_head(408) % len(body) + b"connection: close\r\n\r\n" + body)
+        self.transport.close()
+
+    def shutdown(self) -> None:
+        """Let a request that is arriving have its answer; end the connection otherwise."""
+        if not self._collecting:
+            super().shutdown()
+
+    # the request
+
+    def on_message_begin(self) -> None:
+        """Begin a request. What ASGI wants to know of it is gathered when it goes that way."""
+        self.url, self.headers, self.expect_100_continue = b"", [], False
+        self._arriving, self._heard = True, self.loop.time()
+
+    def on_headers_complete(self) -> None:
+        """Choose the way."""
+        self._collecting = (
+            self.url == PREDICT and not self._busy and not self.pipeline and not self.expect_100_continue
+            and self.parser.get_method() == b"POST" and not self.parser.should_upgrade()
+            and self.parser.should_keep_alive()
+        )  # fmt: skip
+        self._part = b""
+        if not self._collecting:
+            self._go_by_asgi()
+
+    def on_body(self, body: bytes) -> None:
+        """Take in a part."""
+        if not self._collecting:
+            super().on_body(body)
+            return
+        self._part = self._part + body if self._part else body
+        if len(self._part) > _MOST_BYTES:
+            self._hand_over()
+
+    def on_message_complete(self) -> None:
+        """Answer at once if that can be."""
+        self._arriving = False
+        if self._collecting:
+            reply = self._answer()
+            if reply is not None:
+                self._collecting = False
+                self._write(reply)
+                return
+            self._hand_over()
+        super().on_message_complete()
+
+    def _answer(self) -> Reply | None:
+        try:
+            return self.gate.answer_now(self.headers, self._part)
+        except Exception:
+            log.exception("a prediction failed at the door")
+            return None  # the other way has an answer to that
+
+    def _hand_over(self) -> None:
+        """Go the usual way after all, with what has arrived."""
+        self._collecting = False
+        self._go_by_asgi()
+        super().on_body(self._part)
+
+    def _go_by_asgi(self) -> None:
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expects
+        self.headers.extend(headers)
+        super().on_headers_complete()
+
+    def _write(self, reply: Reply) -> None:
+        outcome, request_id = reply
+        closing = self.gate.router.draining
+        parts = [_head(outcome.status) % len(outcome.body), b"content-type: ", outcome.content_type]
+        for name, value in (*outcome.headers, *self.server_state.default_headers):
+            parts += (b"\r\n", name, b": ", value)
+        parts += (b"\r\nx-request-id: ", request_id, b"\r\nconnection: close" if closing else b"")
+        parts += (b"\r\n\r\n", outcome.body)
+        self.transport.write(b"".join(parts))
+        self.server_state.total_requests += 1
+        self._heard = self.loop.time()
+        if closing:
+            self.transport.close()
+
+
+@functools.cache
+def _head(status: int) -> bytes:
+    """Return the beginning of an answer, with a place for its length."""
+    phrase = HTTPStatus(status).phrase.replace("%", "%%")
+    return f"HTTP/1.1 {status} {phrase}\r\ncontent-length: %d\r\n".encode()

@@ -1,0 +1,266 @@
+"""What every request for predictions passes: may it, whose is it, who answers, what is kept of it.
+
+Two ways lead through. `answer_now` answers a request for one small prediction without ever giving up the event
+loop; it is what a served model does nearly all day, so it has few steps and makes few objects. `answer` does
+the same for everything else, whatever its protocol.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .access.doorkeeper import Refused
+from .call import Call, Outcome
+from .dialects import ARROW, dialect
+from .identifiers import new_prediction_id
+from .options import Options
+from .problems import InvalidRequest
+from .shadowing import Shadow
+from .units import compile_unit
+from .validation import body_limit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from .access.doorkeeper import Doorkeeper
+    from .access.keys import Scope
+    from .access_log import AccessLog
+    from .metrics.meter import Meter, Series
+    from .router import Router, Variant
+
+    Asked = Mapping[bytes, bytes]
+
+VARIANT, PROBE, REQUEST_ID = b"x-mlops-variant", b"x-mlops-probe", b"x-request-id"
+_RARE = frozenset({VARIANT, PROBE, b"content-encoding", b"transfer-encoding", b"expect", b"x-mlops-accept"})
+_LONGEST_REQUEST_ID = 128
+_ARROW = ARROW.encode()
+_NONE = ""  # version and variant of a request that was refused before one was chosen
+
+
+class Reply(NamedTuple):
+    """An outcome, and the id by which its caller may speak of it."""
+
+    outcome: Outcome
+    request_id: bytes
+
+
+class Gate:
+    """The way in.
+
+    Parameters
+    ----------
+    router : Router
+        Who answers.
+    meter : Meter
+        Where requests are counted.
+    options : Options
+        Of the deployment.
+    doorkeeper : Doorkeeper, optional
+        Who may ask; everybody may without one.
+    access_log : AccessLog, optional
+        Where requests are written down.
+    feedback : callable, optional
+        What takes the body of a ``POST /feedback``.
+    probe_token : bytes
+        What our own requests bear, which are neither counted nor captured; empty when there are none.
+    """
+
+    def __init__(
+        self,
+        router: Router,
+        meter: Meter,
+        options: Options | None = None,
+        doorkeeper: Doorkeeper | None = None,
+        access_log: AccessLog | None = None,
+        feedback: Callable[[bytes], Outcome] | None = None,
+        probe_token: bytes = b"",
+    ) -> None:
+        options = options or Options()
+        self.router, self.meter, self.doorkeeper, self.feedback = router, meter, doorkeeper, feedback
+        self.most_bytes = max(body_limit(variant.contract.serving) for variant in router.variants)
+        self._log, self._probe_token = access_log, probe_token
+        self._read_unit = compile_unit(options.unit)
+        self._series: dict[tuple[str, str], Series] = {}
+        self._before_routing = meter.series(_NONE, _NONE)
+        self._shadow = Shadow(self._shadowed, self._shadow_dropped)
+
+    def answer_now(self, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Reply | None:
+        """Answer ``POST /predict`` at once, or return None, nothing having happened, when that takes longer.
+
+        Parameters
+        ----------
+        headers : sequence of tuple of bytes
+            Names in lower case.
+        body : bytes
+            The body, whole.
+        """
+        asked = dict(headers)
+        content_type = asked.get(b"content-type", b"")
+        if not _RARE.isdisjoint(asked) or content_type == _ARROW or asked.get(b"accept") == _ARROW:
+            return None
+        begun, prediction_id = perf_counter(), new_prediction_id()
+        unit = self._read_unit(asked, body)
+        variant, role = self.router.choose(unit or prediction_id)
+        if len(body) > variant.quick_bytes:
+            return None
+        key = ""
+        if self.doorkeeper is not None:
+            try:
+                key = self.doorkeeper.admit(asked, "predict")
+            except Refused as refused:
+                return self.turn_away(refused, asked, "json", begun)
+        call = Call(body, prediction_id, role, "json", unit, begun, False, content_type.decode("latin-1"))
+        outcome = variant.answer_now(call)
+        return None if outcome is None else self._close(call, variant, outcome, asked, key)
+
+    async def answer(
+        self,
+        asked: Asked,
+        body: bytes,
+        spoken: str = "json",
+        version: str | None = None,
+        header_length: int = 0,
+    ) -> Reply:
+        """Answer one request for predictions.
+
+        Parameters
+        ----------
+        asked : mapping of bytes to bytes
+            The headers, names in lower case.
+        body : bytes
+            The body, whole, within `most_bytes`.
+        spoken : str
+            The dialect; ``json`` becomes ``arrow`` by its content type.
+        version : str, optional
+            The resident version that must answer, where the path names one.
+        header_length : int
+            Of V2's binary tensors.
+        """
+        begun, prediction_id = perf_counter(), new_prediction_id()
+        if asked.get(b"content-type", b"").partition(b";")[0].strip().lower() == _ARROW and spoken == "json":
+            spoken = "arrow"
+        probe = self._is_probe(asked)
+        try:
+            key = "" if probe else self.admit(asked, "predict")
+            unit = self._read_unit(asked, body)
+            variant, role = self._choose(asked, unit or prediction_id, version)
+        except Refused as refused:
+            return self.turn_away(refused, asked, spoken, begun)
+        except InvalidRequest as refusal:
+            return self.refuse(refusal, asked, spoken, begun)
+        call = Call(
+            body, prediction_id, role, spoken, unit, begun, probe,
+            asked.get(b"content-type", b"").decode("latin-1"),
+            asked.get(b"accept", b"").decode("latin-1"), header_length,
+        )  # fmt: skip
+        return self._close(call, variant, await self._awaited(variant, call), asked, key)
+
+    def admit(self, asked: Asked, scope: Scope) -> str:
+        """Return the id of the key that a request bears.
+
+        Raises
+        ------
+        Refused
+            When it may not pass.
+        """
+        return self.doorkeeper.admit(asked, scope) if self.doorkeeper else ""
+
+    def turn_away(self, refused: Refused, asked: Asked, spoken: str, begun: float) -> Reply:
+        """Answer who may not pass."""
+        call = Call(b"", new_prediction_id(), begun=begun)
+        outcome = dialect(spoken).refuse(InvalidRequest(refused.status, refused.error), call)
+        outcome.headers = (*outcome.headers, *refused.headers)
+        return self._close_early(outcome, asked, begun)
+
+    def refuse(self, refusal: InvalidRequest, asked: Asked, spoken: str, begun: float) -> Reply:
+        """Answer a request that no variant will see."""
+        call = Call(b"", new_prediction_id(), begun=begun)
+        return self._close_early(dialect(spoken).refuse(refusal, call), asked, begun)
+
+    def done(self, outcome: Outcome, asked: Asked, begun: float) -> Reply:
+        """Answer what needed no variant."""
+        return self._close_early(outcome, asked, begun)
+
+    def told(self, outcome: Outcome, asked: Asked) -> Reply:
+        """Answer what is about the server itself, which is not counted."""
+        return Reply(outcome, self.told_id(asked))
+
+    def told_id(self, asked: Asked) -> bytes:
+        """Return the request id of an answer: the given one, or a new one."""
+        return request_id_of(asked) or new_prediction_id().encode()
+
+    def series(self, variant: Variant, role: str) -> Series:
+        """Return the numbers of one variant in one role."""
+        found = self._series.get((variant.version, role))
+        if found is None:
+            columns = [column["name"] for column in variant.contract.schema["input"]["columns"]]
+            found = self._series[variant.version, role] = self.meter.series(variant.version, role, columns)
+        return found
+
+    async def _awaited(self, variant: Variant, call: Call) -> Outcome:
+        series = self.series(variant, call.role)
+        series.began()
+        try:
+            return await variant.respond(call)
+        finally:
+            series.ended()
+            series.queued(variant.depth)
+
+    def _choose(self, asked: Asked, unit: str, version: str | None) -> tuple[Variant, str]:
+        forced = asked.get(VARIANT)
+        if forced is not None:
+            self.admit(asked, "operate")
+            version = forced.decode("latin-1")
+        if version is None:
+            return self.router.choose(unit)
+        found = self.router.find(version)
+        if found is None:
+            known = ", ".join(sorted({each.version for each in self.router.variants}))
+            raise InvalidRequest(404, f"no variant {version[:40]!r} is loaded here; loaded: {known}")
+        return found
+
+    def _is_probe(self, asked: Asked) -> bool:
+        return bool(self._probe_token) and asked.get(PROBE) == self._probe_token
+
+    def _close(self, call: Call, variant: Variant, outcome: Outcome, asked: Asked, key: str) -> Reply:
+        request_id = request_id_of(asked) or call.prediction_id.encode()
+        if call.probe:
+            return Reply(outcome, request_id)
+        seconds = perf_counter() - call.begun
+        series = self.series(variant, call.role)
+        series.answered(outcome.status, seconds)
+        if outcome.problems:
+            series.invalid(outcome.problems)
+        if self._log is not None:
+            self._log.answered(call, variant, outcome, request_id, seconds, key)
+        shadows = self.router.shadows()
+        if shadows and outcome.status < 400:
+            self._shadow.copy(call, shadows)
+        return Reply(outcome, request_id)
+
+    def _close_early(self, outcome: Outcome, asked: Asked, begun: float) -> Reply:
+        seconds = perf_counter() - begun
+        self._before_routing.answered(outcome.status, seconds)
+        request_id = request_id_of(asked) or new_prediction_id().encode()
+        if self._log is not None:
+            self._log.refused(outcome, request_id, seconds)
+        return Reply(outcome, request_id)
+
+    def _shadowed(self, variant: Variant, outcome: Outcome, seconds: float) -> None:
+        series = self.series(variant, "shadow")
+        series.answered(outcome.status, seconds)
+        if outcome.problems:
+            series.invalid(outcome.problems)
+
+    def _shadow_dropped(self, variant: Variant) -> None:
+        self.series(variant, "shadow").dropped(1)
+
+
+def request_id_of(asked: Asked) -> bytes:
+    """Return the request id that a caller gave, empty when none can be sent back."""
+    value: Any = asked.get(REQUEST_ID)
+    if value is None:
+        return b""
+    plain = len(value) <= _LONGEST_REQUEST_ID and value.isascii() and value.decode().isprintable()
+    return bytes(value) if plain else b""
