@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         stop,
     )
     from mlops_jupyter.verbs.housekeeping import audit, clean, doctor, overview, remove
+    from mlops_jupyter.verbs.load_checks import loadtest
     from mlops_jupyter.verbs.tracking import track
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "doctor",
     "history",
     "load_ipython_extension",
+    "loadtest",
     "logs",
     "models",
     "overview",

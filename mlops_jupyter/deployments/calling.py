@@ -50,20 +50,20 @@ def call(host: str, port: int, schema: Mapping[str, Any], data: Any) -> Called:
     DataError
         When the rows do not fit the model, naming the first rows and fields.
     """
-    rows, index, pieces = _pieces(schema, data)
+    rows, index, parts = pieces(schema, data)
     if rows == 0:
         raise DataError("there are no rows to predict")
     answers = []
     with Endpoint(host, port, _ANSWERS_WITHIN) as endpoint:
-        for start, features in pieces:
-            status, answer = endpoint.ask("/predict", _encode(features))
+        for start, features in parts:
+            status, answer = endpoint.ask("/predict", encode(features))
             if status != 200:
-                raise _refusal(status, answer, start)
+                raise refusal(status, answer, start)
             answers.append(answer)
     return _together(answers, index, schema)
 
 
-def _pieces(schema: Mapping[str, Any], data: Any) -> tuple[int, Any, Iterator[tuple[int, Any]]]:
+def pieces(schema: Mapping[str, Any], data: Any) -> tuple[int, Any, Iterator[tuple[int, Any]]]:
     """Return the number of rows, their index, and what to send for each piece of them."""
     kind = schema["input"]["kind"]
     if kind == "text":
@@ -130,14 +130,21 @@ def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
-def _encode(features: Any) -> bytes:
+def encode(features: Any) -> bytes:
+    """Return a request's body.
+
+    Raises
+    ------
+    DataError
+        When there is something in it that JSON cannot hold.
+    """
     try:
         return orjson.dumps({"features": features})
     except TypeError as problem:
         raise DataError("the data cannot be sent", str(problem)) from None
 
 
-def _refusal(status: int, answer: Mapping[str, Any], start: int) -> DataError | UnavailableError:
+def refusal(status: int, answer: Mapping[str, Any], start: int) -> DataError | UnavailableError:
     """Return the server's refusal in one line; rows are numbered as in the data."""
     text = str(answer.get("error", f"HTTP {status}"))
     if status >= 500:

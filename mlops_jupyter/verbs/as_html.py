@@ -6,12 +6,13 @@ follow.
 
 from __future__ import annotations
 
+import base64
 import uuid
 from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING, Final
 
-from mlops_jupyter.verbs.results import Block, Code, Facts, Note, Table
+from mlops_jupyter.verbs.results import Block, Code, Facts, Figure, Note, Table
 from mlops_jupyter.verbs.values import SYMBOLS, Shown, aligned, is_numeric, shown
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ LIMIT: Final = 200_000
 _ROWS: Final = 200
 _SHORT: Final = 32  # letters that stay on one line
 _CODE: Final = 40_000
+_WIDTH: Final = 640  # pixels of a figure
 _COLOURS: Final[dict[Mark, str]] = {"ok": "#009E73", "warn": "#E69F00", "bad": "#D55E00", "info": "#0072B2"}
 _CSS: Final = """
 #ID{color:var(--jp-content-font-color1,inherit);font-family:var(--jp-content-font-family,system-ui,sans-serif);
@@ -77,6 +79,8 @@ def _shortened(blocks: Iterable[Block]) -> Iterable[Block]:
             yield replace(block, text=block.text[:2_000] + "\n…")
         elif isinstance(block, Note):
             yield replace(block, text=block.text[:2_000])
+        elif isinstance(block, Figure):
+            yield block
         else:
             yield replace(block, pairs=block.pairs[:50])
 
@@ -84,12 +88,25 @@ def _shortened(blocks: Iterable[Block]) -> Iterable[Block]:
 def _block(block: Block) -> str:
     if isinstance(block, Note):
         return f'<div class="note">{_symbol(block.mark)}{escape(block.text)}</div>'
+    if isinstance(block, Figure):
+        return _figure(block)
     body = _body(block)
     if not body:
         return ""
     if block.folded:
         return _folded(block.title or "more", body)
     return (f'<div class="title"><strong>{escape(block.title)}</strong></div>' if block.title else "") + body
+
+
+def _figure(figure: Figure) -> str:
+    # within the page: what is read without a kernel has nowhere to fetch it from
+    image = base64.b64encode(figure.png()).decode()
+    title = escape(figure.title, quote=True)
+    source = f"data:image/png;base64,{image}"
+    return (
+        f'<div class="title"><strong>{title}</strong></div>'
+        f'<img src="{source}" alt="{title}" width="{_WIDTH}" style="max-width:100%;height:auto"/>'
+    )
 
 
 def _body(block: Table | Facts | Code) -> str:

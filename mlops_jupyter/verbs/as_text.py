@@ -6,7 +6,7 @@ import shutil
 import textwrap
 from typing import TYPE_CHECKING, Final
 
-from mlops_jupyter.verbs.results import Block, Code, Facts, Note, Table
+from mlops_jupyter.verbs.results import Block, Code, Facts, Figure, Note, Table
 from mlops_jupyter.verbs.values import SYMBOLS, Shown, aligned, is_numeric, shown
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ def render_text(result: Result, width: int | None = None) -> str:
 
 
 def _block(block: Block, width: int) -> list[str]:
+    if isinstance(block, Figure):
+        return []  # its message stands in the headline, its numbers in a table
     if isinstance(block, Note):
         mark = SYMBOLS[block.mark]
         return _wrapped(f"{mark} {block.text}", width, "  ")

@@ -18,7 +18,7 @@ from mlops_jupyter.verbs.results import Quantity
 from mlops_jupyter.verbs.values import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 _UPDATES_A_SECOND: Final = 4
 _QUIET: Final = (
@@ -41,6 +41,7 @@ class Stages:
     began: list[tuple[str, float]] = field(default_factory=list)
     ended: float | None = None
     failed: bool = False
+    detail: str = ""
 
     def seconds(self) -> list[tuple[str, float]]:
         """Return each stage with its seconds so far."""
@@ -57,13 +58,33 @@ class Stages:
         """
         parts = ", ".join(f"{name} {_time(seconds)}" for name, seconds in self.seconds())
         if self.ended is None:
-            return f"{self.title}: {self.began[-1][0]} …"
+            return f"{self.title}: {self.now} …"
         if self.failed:
             return f"{self.title}: stopped in {self.began[-1][0]} after {_time(self._total())}"
         return f"{self.title}: {_time(self._total())}" + (f" ({parts})" if len(self.began) > 1 else "")
 
+    @property
+    def now(self) -> str:
+        """The stage under way, and how far it is."""
+        return f"{self.began[-1][0]}, {self.detail}" if self.detail else self.began[-1][0]
+
     def _total(self) -> float:
         return (self.ended or time.perf_counter()) - self.began[0][1]
+
+
+class Report(Protocol):
+    """Tells what is done now."""
+
+    def __call__(self, stage: str, detail: str = "") -> None:
+        """Tell that a stage began, or how far the one under way is.
+
+        Parameters
+        ----------
+        stage : str
+            Its name; the same as before for how far it is.
+        detail : str
+            How far it is: shown while it lasts.
+        """
 
 
 class _Screen(Protocol):
@@ -71,11 +92,11 @@ class _Screen(Protocol):
         """Show where the work is."""
 
 
-_outer: ContextVar[Callable[[str], None] | None] = ContextVar("outer", default=None)
+_outer: ContextVar[Report | None] = ContextVar("outer", default=None)
 
 
 @contextmanager
-def progress(title: str) -> Iterator[Callable[[str], None]]:
+def progress(title: str) -> Iterator[Report]:
     """Yield a function to call with the name of each stage as it begins.
 
     Work within work tells its stages to the outermost.
@@ -96,8 +117,10 @@ def progress(title: str) -> Iterator[Callable[[str], None]]:
         return
     stages, screen = Stages(title), _screen()
 
-    def report(stage: str) -> None:
-        stages.began.append((stage, time.perf_counter()))
+    def report(stage: str, detail: str = "") -> None:
+        stages.detail = detail
+        if not (detail and stages.began and stages.began[-1][0] == stage):
+            stages.began.append((stage, time.perf_counter()))
         screen.show(stages)
 
     token = _outer.set(report)
@@ -160,8 +183,12 @@ class _Terminal:
 class _Log:
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
+        self.stages = 0
 
     def show(self, stages: Stages) -> None:
+        if stages.ended is None and self.stages == len(stages.began):
+            return  # a log is told of stages alone
+        self.stages = len(stages.began)
         print(stages.line(), file=self.stream, flush=True)
 
 
@@ -169,7 +196,7 @@ def _html(stages: Stages) -> str:
     if stages.ended is not None:
         return f'<div style="{_STYLE}">{escape(stages.line())}</div>'
     done = [f"{escape(name)} {_time(seconds)}" for name, seconds in stages.seconds()[:-1]]
-    words = " · ".join([*done, f"<strong>{escape(stages.began[-1][0])}</strong> …"])
+    words = " · ".join([*done, f"<strong>{escape(stages.now)}</strong> …"])
     return f'<div style="{_STYLE}">{_PULSE}{escape(stages.title)}: {words}</div>'
 
 

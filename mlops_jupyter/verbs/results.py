@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, is_dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 Mark: TypeAlias = Literal["ok", "warn", "bad", "info"]
 
@@ -69,7 +69,23 @@ class Code:
     folded: bool = False
 
 
-Block: TypeAlias = Table | Facts | Note | Code
+@dataclass(frozen=True)
+class Figure:
+    """A figure with one message, which its title says; drawn only where it is shown.
+
+    Parameters
+    ----------
+    title : str
+        The message.
+    png : callable
+        Returns the image, twice as fine as it is shown, without a ground of its own.
+    """
+
+    title: str
+    png: Callable[[], bytes]
+
+
+Block: TypeAlias = Table | Facts | Note | Code | Figure
 
 
 class Result:

@@ -40,6 +40,7 @@ MODULES: Final[dict[str, str]] = {
     "card": "catalog",
     "deploy": "endpoints",
     "predict": "endpoints",
+    "loadtest": "load_checks",
     "status": "endpoints",
     "logs": "endpoints",
     "history": "endpoints",
