@@ -61,7 +61,7 @@ class About:
         self._gate = gate
         not_ready: dict[int | str, dict[str, Any]] = {503: {"description": "Not yet, or no more"}}
         self.pages = {
-            "/health": Page(self._health, "Is it alive?", "What lives here: it answers as long as the process."),
+            "/health": Page(self._health, "Is it alive?", "What lives here; it answers while it lives."),
             "/ready": Page(
                 self._ready, "Is it ready?", "Whether requests should be sent here.", responses=not_ready
             ),

@@ -1,13 +1,13 @@
 """uvicorn's own HTTP protocol, with a shorter way for a prediction that is made at once.
 
 ASGI makes a task, an event and a cycle of messages for every request, so that an application may take its
-time. A small prediction is ready before any of that would be. So when the body of a ``POST /predict`` is there,
-the gate is asked on the spot, and its answer written in one piece; whatever the gate does not answer at once,
-and every other request, goes the way it always went. Parsing, limits, keep-alive, pipelining and draining
-remain uvicorn's.
+time. A small prediction is ready before any of that would be. So when the body of a ``POST /predict`` is
+there, the gate is asked on the spot, and its answer written in one piece; whatever the gate does not answer
+at once, and every other request, goes the way it always went. Parsing, limits, keep-alive, pipelining and
+draining remain uvicorn's.
 
-Here is also what uvicorn leaves out: a connection on which nothing arrives, or never the whole of a request, is
-ended.
+Here is also what uvicorn leaves out: a connection on which nothing arrives, or never the whole of a request,
+is ended.
 """
 
 from __future__ import annotations

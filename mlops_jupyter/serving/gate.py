@@ -1,8 +1,8 @@
 """What every request for predictions passes: may it, whose is it, who answers, what is kept of it.
 
-Two ways lead through. `answer_now` answers a request for one small prediction without ever giving up the event
-loop; it is what a served model does nearly all day, so it has few steps and makes few objects. `answer` does
-the same for everything else, whatever its protocol.
+Two ways lead through. `answer_now` answers a request for one small prediction without ever giving up the
+event loop; it is what a served model does nearly all day, so it has few steps and makes few objects. `answer`
+does the same for everything else, whatever its protocol.
 """
 
 from __future__ import annotations

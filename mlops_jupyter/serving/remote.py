@@ -49,6 +49,7 @@ class RemoteVariant:
     """
 
     mode: Mode = "remote"
+    quick_bytes = -1  # another process answers: the event loop has to wait for it
 
     def __init__(
         self,

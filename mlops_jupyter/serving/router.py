@@ -40,8 +40,8 @@ class Contract:
 class Variant(Protocol):
     """One version resident in a deployment.
 
-    `quick_bytes` is the size of the largest body of our own JSON that it answers within a millisecond, so in the
-    event loop itself; -1 when there is none.
+    `quick_bytes` is the size of the largest body of our own JSON that it answers within a millisecond, so in
+    the event loop itself; -1 when there is none.
     """
 
     slot: int
@@ -95,7 +95,7 @@ class Router(Protocol):
         ...
 
     def choose(self, unit: str) -> tuple[Variant, str]:
-        """Return the variant for a request of a unit, and its role; the same for the same unit and weights."""
+        """Return the variant for a request of a unit, and its role; by unit and weights alone."""
         ...
 
     def find(self, name: str) -> tuple[Variant, str] | None:

@@ -11,7 +11,6 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from .access.doorkeeper import Refused
-
 from .problems import InvalidRequest, too_large
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Whose request it is: the unit that routing hashes, from a header, a cookie or a field of the first record."""
+"""Whose request it is: the unit that routing hashes, of a header, a cookie or a field of the first record."""
 
 from __future__ import annotations
 

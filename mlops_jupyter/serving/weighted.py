@@ -1,8 +1,8 @@
 """The router of a deployment: resident variants, and the table of weights that may change at any request.
 
-A unit is hashed with the deployment's salt to a place from 0 to 1. The arms lie nested on that line: the first
-candidate grows from its left end, a second from its right end, stable has what is between. So raising a weight
-only ever moves units from stable to that candidate, and lowering it moves the same ones back.
+A unit is hashed with the deployment's salt to a place from 0 to 1. The arms lie nested on that line: the
+first candidate grows from its left end, a second from its right end, stable has what is between. So raising a
+weight only ever moves units from stable to that candidate, and lowering it moves the same ones back.
 """
 
 from __future__ import annotations

@@ -129,7 +129,7 @@ class TinyDeployment:
     def ask(self, body: str = "{}", path: str = "/predict") -> dict:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
         try:
-            connection.request("POST", path, body)
+            connection.request("POST" if path == "/predict" else "GET", path, body)
             return json.loads(connection.getresponse().read())
         finally:
             connection.close()

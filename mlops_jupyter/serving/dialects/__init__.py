@@ -1,4 +1,4 @@
-"""The ways to write requests and answers: our own JSON, Arrow, MLflow's, V2; each imported when first used."""
+"""The ways to write requests and answers: our JSON, Arrow, MLflow's, V2; each imported when first used."""
 
 from __future__ import annotations
 
