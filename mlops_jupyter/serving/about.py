@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     Tell = Callable[[], Outcome]
 
 
+V2 = "/v2"
+
+
 @dataclass(frozen=True)
 class Page:
     """One of them.
@@ -86,6 +89,13 @@ class About:
                 return self._gate.turn_away(refused, asked, "json", begun)
         outcome = await asyncio.to_thread(page.tell) if page.slow else page.tell()
         return self._gate.told(outcome, asked)
+
+    def v2(self, path: str, asked: Mapping[bytes, bytes]) -> Reply | None:
+        """Answer a GET below ``/v2``, None when nothing is there."""
+        from .dialects.v2_metadata import v2_get
+
+        outcome = v2_get(path, self._gate)
+        return None if outcome is None else self._gate.told(outcome, asked)
 
     def _health(self) -> Outcome:
         return _json({"status": "alive", **self._gate.router.describe()})

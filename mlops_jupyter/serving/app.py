@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from .about import About
+from .about import V2, About
 from .gate import Gate
 from .metrics.meter import Meter
 from .routes import PostRoutes, send_reply
@@ -61,6 +61,11 @@ class ModelServer:
             reply = await self.about.reply(page, asked)
             await send_reply(send, reply, closing=self.gate.router.draining)
             return
+        if path.startswith(V2) and scope["method"] in ("GET", "HEAD"):
+            told = self.about.v2(path, asked)
+            if told is not None:
+                await send_reply(send, told, closing=self.gate.router.draining)
+                return
         documented = await self._with_documentation()
         await documented(scope, receive, self._with_headers(asked, send))
 

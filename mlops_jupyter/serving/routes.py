@@ -149,18 +149,14 @@ def _version_in(path: str, gate: Gate) -> str | None:
     Raises
     ------
     InvalidRequest
-        404 when the model is another, or the path is none of V2's.
+        404 when the model or its version is not here, or the path is none of V2's.
     """
-    words = path.removeprefix(_V2).split("/")
-    model = gate.router.stable().contract.model
-    if words[0] != model:
-        raise InvalidRequest(404, f"no model {words[0][:80]!r} here; this serves {model}")
-    match words[1:]:
-        case ["infer"]:
-            return None
-        case ["versions", version, "infer"]:
-            return version
-    raise InvalidRequest(404, "there is nothing at this path")
+    from .dialects.v2_metadata import infer_path
+
+    target = infer_path(path, gate.router)
+    if target is None:
+        raise InvalidRequest(404, "there is nothing at this path")
+    return target.version
 
 
 async def send_reply(send: Send, reply: Reply, *, closing: bool) -> None:

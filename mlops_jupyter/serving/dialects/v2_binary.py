@@ -79,21 +79,26 @@ def binary_values(tensor: InputTensor, data: memoryview) -> Values:
 
 
 def _texts(tensor: InputTensor, data: memoryview) -> list[str]:
-    texts: list[str] = []
+    parts = split_texts(data, tensor.size)
+    if parts is None or len(parts) != tensor.size:
+        told = f"{len(data)} bytes are not the {tensor.size} lengths and texts of {tensor.shape}"
+        raise InvalidRequest(400, f"{tensor.shown}: {told}")
+    return [_text(tensor, row, part) for row, part in enumerate(parts)]
+
+
+def split_texts(data: memoryview, most: int) -> list[memoryview] | None:
+    """Return the elements of ``BYTES``; None if the lengths do not add up, or beyond `most` of them."""
+    parts: list[memoryview] = []
     position, end = 0, len(data)
-    while position < end and len(texts) < tensor.size:
-        if position + _LENGTH.size > end:
-            break
+    while position < end:
         begin = position + _LENGTH.size
+        if begin > end or len(parts) == most:
+            return None
         position = begin + _LENGTH.unpack_from(data, position)[0]
         if position > end:
-            break
-        texts.append(_text(tensor, len(texts), data[begin:position]))
-    if position != end or len(texts) != tensor.size:
-        raise InvalidRequest(
-            400, f"{tensor.shown}: {end} bytes are not the {tensor.size} lengths and texts of {tensor.shape}"
-        )
-    return texts
+            return None
+        parts.append(data[begin:position])
+    return parts
 
 
 def _text(tensor: InputTensor, row: int, data: memoryview) -> str:

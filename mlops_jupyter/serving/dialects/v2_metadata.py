@@ -7,8 +7,7 @@ be resident here; without one, what is told is of the stable version.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import unquote
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -19,6 +18,7 @@ from .v2_answer import output_tensors
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from ..gate import Gate
     from ..router import Contract, Router, Variant
 
 SERVER = "mlops_model_server"
@@ -31,15 +31,6 @@ _BY_DTYPE = {
     **{f"{sign}int{bits}": f"{sign.upper()}INT{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)},
 }
 _BY_TYPE = {"boolean": "BOOL", "integer": "INT32", "long": "INT64", "float": "FP32", "double": "FP64"}
-
-
-class Gate(Protocol):
-    """What requests pass: `gate.Gate`."""
-
-    @property
-    def router(self) -> Router:
-        """The variants behind it."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +69,12 @@ def model_path(path: str) -> ModelPath | None:
     if len(parts) > 5:
         if parts[4] != "versions":
             return None
-        version = unquote(parts[5])
+        version = parts[5]
         del parts[4:6]
     action = parts[4] if len(parts) == 5 else ""
     if action not in ("", "ready", "infer"):
         return None
-    return ModelPath(unquote(parts[3]), version, action)
+    return ModelPath(parts[3], version, action)
 
 
 def infer_path(path: str, router: Router) -> ModelPath | None:

@@ -1,0 +1,224 @@
+"""V2 over gRPC, in the worker that also answers HTTP, through the same gate: same keys, routing and counts.
+
+Every worker of every generation listens on the one port by itself (``SO_REUSEPORT``), and the kernel spreads
+connections over them. A worker that drains tells its clients so (GOAWAY): they connect again, to one that
+stays, and what is in hand is finished.
+
+grpc and protobuf are imported with this module, and it only where a deployment asks for gRPC.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import grpc
+import orjson
+
+from .dialects.v2_answer import BINARY
+from .dialects.v2_grpc import to_body, to_response
+from .dialects.v2_messages import METHODS, SERVICE, message, request_of
+from .dialects.v2_metadata import (
+    check_target,
+    is_ready,
+    model_metadata,
+    resident,
+    server_metadata,
+    versions_of,
+)
+from .problems import InvalidRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+    from pathlib import Path
+
+    from .call import Outcome
+    from .gate import Gate, Reply
+
+    Answer = Callable[[Any, Any], Awaitable[Any]]
+
+log = logging.getLogger("model_server")
+
+_CODES: Mapping[int, grpc.StatusCode] = {
+    400: grpc.StatusCode.INVALID_ARGUMENT,
+    401: grpc.StatusCode.UNAUTHENTICATED,
+    403: grpc.StatusCode.PERMISSION_DENIED,
+    404: grpc.StatusCode.NOT_FOUND,
+    413: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    415: grpc.StatusCode.INVALID_ARGUMENT,
+    421: grpc.StatusCode.INVALID_ARGUMENT,
+    422: grpc.StatusCode.INVALID_ARGUMENT,
+    429: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    503: grpc.StatusCode.UNAVAILABLE,
+    504: grpc.StatusCode.DEADLINE_EXCEEDED,
+}
+_ENVELOPE = 1 << 16  # bytes that names, shapes and parameters may add to the values
+_OF_HTTP = frozenset({b"connection", b"inference-header-content-length", b"www-authenticate"})
+
+
+class GrpcDoor:
+    """A V2 gRPC server for one worker.
+
+    Parameters
+    ----------
+    gate : Gate
+        What answers.
+    host, port : str, int
+        Where to listen; port 0 for any that is free, see `port`.
+    body_bytes : int
+        How large a request may be.
+    certificate, key : Path, optional
+        PEM files; with them it speaks TLS.
+    """
+
+    def __init__(
+        self,
+        gate: Gate,
+        host: str,
+        port: int,
+        *,
+        body_bytes: int,
+        certificate: Path | None = None,
+        key: Path | None = None,
+    ) -> None:
+        self._gate = gate
+        self._address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self._credentials = _credentials(certificate, key) if certificate and key else None
+        self._most = body_bytes + _ENVELOPE
+        self._server: grpc.aio.Server | None = None
+        self.port = port
+
+    async def start(self) -> None:
+        """Listen.
+
+        Raises
+        ------
+        OSError
+            When the port cannot be had.
+        """
+        options = (
+            ("grpc.max_receive_message_length", self._most),
+            ("grpc.max_send_message_length", -1),
+            ("grpc.so_reuseport", 1),
+        )
+        server = grpc.aio.server(options=options)
+        server.add_generic_rpc_handlers((_handler(self._gate),))
+        try:
+            self.port = self._bind(server)
+        except RuntimeError:
+            raise OSError(f"gRPC cannot listen on {self._address}: the port is taken, or not ours") from None
+        await server.start()
+        self._server = server
+
+    def _bind(self, server: grpc.aio.Server) -> int:
+        if self._credentials is None:
+            return int(server.add_insecure_port(self._address))
+        return int(server.add_secure_port(self._address, self._credentials))
+
+    async def stop(self, grace: float) -> None:
+        """Take no more requests, and return when those in hand are answered, or after `grace` seconds."""
+        server, self._server = self._server, None
+        if server is not None:
+            await server.stop(grace)
+
+
+def _credentials(certificate: Path, key: Path) -> grpc.ServerCredentials:
+    return grpc.ssl_server_credentials([(key.read_bytes(), certificate.read_bytes())])
+
+
+def _handler(gate: Gate) -> grpc.GenericRpcHandler:
+    methods = _Methods(gate)
+    handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
+        name: grpc.unary_unary_rpc_method_handler(
+            _answering(getattr(methods, name)),
+            request_deserializer=request_of(name).FromString,
+            response_serializer=lambda response: response.SerializeToString(),
+        )
+        for name in METHODS
+    }
+    return grpc.method_handlers_generic_handler(SERVICE, handlers)
+
+
+def _answering(method: Answer) -> Answer:
+    """Return a method that tells a refusal as gRPC does, and never more of a failure than its kind."""
+
+    async def answer(request: Any, context: Any) -> Any:
+        try:
+            return await method(request, context)
+        except InvalidRequest as refusal:
+            return await context.abort(_code(refusal.status), refusal.error)
+        except grpc.aio.AbortError:
+            raise
+        except Exception as error:
+            log.exception("a gRPC request failed")
+            what = f"the server failed with {type(error).__name__}; its log says more"
+            return await context.abort(grpc.StatusCode.INTERNAL, what)
+
+    return answer
+
+
+class _Methods:
+    """The methods of the service, by their names."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+
+    async def ServerLive(self, _request: Any, _context: Any) -> Any:  # noqa: N802 - the protocol's name
+        return message("ServerLiveResponse")(live=True)
+
+    async def ServerReady(self, _request: Any, _context: Any) -> Any:  # noqa: N802
+        return message("ServerReadyResponse")(ready=is_ready(self._gate.router))
+
+    async def ModelReady(self, request: Any, _context: Any) -> Any:  # noqa: N802
+        check_target(request.name, request.version or None, self._gate.router)
+        return message("ModelReadyResponse")(ready=is_ready(self._gate.router))
+
+    async def ServerMetadata(self, _request: Any, _context: Any) -> Any:  # noqa: N802
+        return message("ServerMetadataResponse")(**server_metadata(self._gate.router.stable().version))
+
+    async def ModelMetadata(self, request: Any, _context: Any) -> Any:  # noqa: N802
+        router, version = self._gate.router, request.version or None
+        check_target(request.name, version, router)
+        contract = resident(version, router).contract
+        told = model_metadata(contract, versions_of(router), request.name)
+        for tensor in (*told["inputs"], *told["outputs"]):
+            tensor.pop("parameters", None)  # which gRPC's metadata have no place for
+        return message("ModelMetadataResponse")(**told)
+
+    async def ModelInfer(self, request: Any, context: Any) -> Any:  # noqa: N802
+        version = request.model_version or None
+        check_target(request.model_name, version, self._gate.router)
+        body, header_length = to_body(request)
+        reply = await self._gate.answer(_headers(context), body, "v2", version, header_length)
+        outcome = reply.outcome
+        context.set_trailing_metadata(_metadata(reply))
+        if outcome.status != 200:
+            return await context.abort(_code(outcome.status), _error(outcome))
+        return to_response(outcome, raw=bool(request.raw_input_contents))
+
+
+def _code(status: int) -> grpc.StatusCode:
+    return _CODES.get(status, grpc.StatusCode.INTERNAL if status >= 500 else grpc.StatusCode.INVALID_ARGUMENT)
+
+
+def _headers(context: Any) -> dict[bytes, bytes]:
+    """Return metadata as headers of HTTP are: keys, unit and request id go by the same names.
+
+    What ``Host`` guards against is a browser, and none speaks gRPC; so it is always ours.
+    """
+    headers = {b"host": b"localhost"}
+    for name, value in context.invocation_metadata() or ():
+        if type(value) is str and name != "host":
+            headers[name.encode("latin-1")] = value.encode("latin-1", "replace")
+    headers[b"content-type"] = BINARY
+    return headers
+
+
+def _metadata(reply: Reply) -> tuple[tuple[str, str], ...]:
+    """Return the headers of an answer as trailing metadata."""
+    headers = (*reply.outcome.headers, (b"x-request-id", reply.request_id))
+    return tuple((n.decode("latin-1"), v.decode("latin-1")) for n, v in headers if n not in _OF_HTTP)
+
+
+def _error(outcome: Outcome) -> str:
+    return outcome.error or str(orjson.loads(outcome.body).get("error", ""))
