@@ -65,9 +65,9 @@ class ColumnReader:
             return self._objects(given)
         kinds, read = _READERS.get(self._column.type, _NO_READER)
         if read is None or kind not in kinds:
-            return self._refused(called(values))
+            return self._refused(called(given))
         if kind == "M" and given.zoned != self._column.zoned:
-            return self._refused(f"moments {'in UTC' if given.zoned else 'without a zone'}")
+            return self._refused(given.called or f"moments {'in UTC' if given.zoned else 'without a zone'}")
         missing = np.zeros(self._rows, np.bool_) if given.missing is None else given.missing
         return read(self, values, missing)
 
@@ -82,9 +82,9 @@ class ColumnReader:
 
     def _objects(self, given: Values) -> NDArray[Any]:
         """Return strings, or what has to be looked at one by one."""
-        column, strings = self._column, called(given.values) == "strings"
+        column, strings = self._column, _are_strings(given.values)
         if strings and column.type not in ("string", "datetime"):
-            return self._refused("strings")
+            return self._refused(called(given))
         values = given.values.tolist()
         for row in () if given.missing is None else np.flatnonzero(given.missing).tolist():
             values[row] = None
@@ -177,12 +177,19 @@ _READERS: dict[str, _Reader] = {
 _NO_READER: _Reader = ("", None)  # floats are read with their group, strings as objects
 
 
-def called(values: NDArray[Any]) -> str:
+def called(given: Values) -> str:
     """Return what values are, for one who knows no dtypes."""
-    if values.dtype == object:
-        types = set(map(type, values.tolist())) - {type(None)}
-        return "strings" if types == {str} else "mixed values"
-    return _CALLED.get(values.dtype.kind, f"values of type {values.dtype}")
+    if given.called:
+        return given.called
+    if given.values.dtype == object:
+        return "strings" if _are_strings(given.values) else "mixed values"
+    return _CALLED.get(given.values.dtype.kind, f"values of type {given.values.dtype}")
+
+
+def _are_strings(values: NDArray[Any]) -> bool:
+    if values.dtype != object:
+        return values.dtype.kind in "UT"
+    return set(map(type, values.tolist())) - {type(None)} == {str}
 
 
 def _array_of(column: Column, values: list[Any]) -> NDArray[Any]:

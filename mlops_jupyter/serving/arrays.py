@@ -47,11 +47,14 @@ class Values:
         Which rows have no value. NaN, NaT and None are missing as well.
     zoned : bool
         Whether ``datetime64`` values are moments in UTC, not local times.
+    called : str
+        The name of their type where they come from, to be told when the model's column has another.
     """
 
     values: NDArray[Any]
     missing: Mask | None = None
     zoned: bool = False
+    called: str = ""
 
 
 def read_arrays(
@@ -151,7 +154,7 @@ class _Reading:
     def _extra(self, name: str, absent: list[str], extra: ExtraColumns) -> Warned | None:
         """Refuse what looks like a misspelling of an absent column; do with the rest what was chosen."""
         meant, short = nearest(name, absent), shortened_name(name)
-        got = called(self._arrays[name].values)
+        got = called(self._arrays[name])
         if meant or extra == "refuse":
             self._add(None, short, "extra", got, f"not a column of this model{meant}")
         elif extra == "warn":
