@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 
 
-def url_of(host: str, port: int) -> str:
+def url_of(host: str, port: int, *, tls: bool = False) -> str:
     """Return the endpoint's own address.
 
     Examples
@@ -18,15 +18,17 @@ def url_of(host: str, port: int) -> str:
     >>> url_of("127.0.0.1", 8080)
     'http://127.0.0.1:8080'
     """
-    return f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"
+    scheme = "https" if tls else "http"
+    return f"{scheme}://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"
 
 
-def proxy_url_of(port: int) -> str | None:
+def proxy_url_of(port: int, *, tls: bool = False) -> str | None:
     """Return the address behind jupyter-server-proxy, or None where there is none.
 
-    On a hub it is a path of the hub's own address; beside a server of one's own it is whole.
+    On a hub it is a path of the hub's own address; beside a server of one's own it is whole. The proxy speaks
+    plain HTTP to ports, so with TLS there is none.
     """
-    if importlib.util.find_spec("jupyter_server_proxy") is None:
+    if tls or importlib.util.find_spec("jupyter_server_proxy") is None:
         return None
     prefix = os.environ.get("JUPYTERHUB_SERVICE_PREFIX")
     if prefix:

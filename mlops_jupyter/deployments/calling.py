@@ -10,15 +10,15 @@ import orjson
 
 from mlops_jupyter.errors import DataError, UnavailableError
 
-from .requests import Endpoint
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     import pandas as pd
 
+    from .requests import Endpoint
+
 ROWS_AT_ONCE = 5000
-_ANSWERS_WITHIN = 120.0
+ANSWERS_WITHIN = 120.0
 _SHOWN_PROBLEMS = 3
 _COLUMNS = {"predictions": "prediction", "probabilities": "probability", "confidence": "confidence"}
 
@@ -33,13 +33,13 @@ class Called:
     warnings: tuple[str, ...]
 
 
-def call(host: str, port: int, schema: Mapping[str, Any], data: Any) -> Called:
+def call(endpoint: Endpoint, schema: Mapping[str, Any], data: Any) -> Called:
     """Ask an endpoint for predictions.
 
     Parameters
     ----------
-    host, port : str, int
-        The endpoint.
+    endpoint : Endpoint
+        The connection, closed by whoever opened it.
     schema : dict
         ``feature_schema.json`` of the version that answers.
     data : frame, array, sparse matrix or texts
@@ -54,12 +54,11 @@ def call(host: str, port: int, schema: Mapping[str, Any], data: Any) -> Called:
     if rows == 0:
         raise DataError("there are no rows to predict")
     answers = []
-    with Endpoint(host, port, _ANSWERS_WITHIN) as endpoint:
-        for start, features in parts:
-            status, answer = endpoint.ask("/predict", encode(features))
-            if status != 200:
-                raise refusal(status, answer, start)
-            answers.append(answer)
+    for start, features in parts:
+        status, answer = endpoint.ask("/predict", encode(features))
+        if status != 200:
+            raise refusal(status, answer, start)
+        answers.append(answer)
     return _together(answers, index, schema)
 
 
@@ -147,7 +146,7 @@ def encode(features: Any) -> bytes:
 def refusal(status: int, answer: Mapping[str, Any], start: int) -> DataError | UnavailableError:
     """Return the server's refusal in one line; rows are numbered as in the data."""
     text = str(answer.get("error", f"HTTP {status}"))
-    if status >= 500:
+    if status >= 500 or status in {401, 403, 429}:
         return UnavailableError("the endpoint could not answer", text, "mlops logs says more")
     problems = [_problem(problem, start) for problem in answer.get("problems", [])]
     more = f" and {len(problems) - _SHOWN_PROBLEMS} more" if len(problems) > _SHOWN_PROBLEMS else ""

@@ -149,6 +149,12 @@ def read_address(folder: Path) -> tuple[str, int]:
     return wanted.host, wanted.port
 
 
+def read_certificate(folder: Path) -> str | None:
+    """Return the PEM file of the certificate that a deployment serves with, or None without TLS."""
+    serving = read_serving(folder)
+    return serving.spec.options.tls_certificate if serving else None
+
+
 def read_state(folder: Path, generation: int) -> dict[str, Any]:
     """Return what the supervisor last said of a generation."""
     return read_document(generation_folder(folder, generation) / STATE) or {}

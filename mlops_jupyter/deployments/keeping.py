@@ -72,7 +72,7 @@ def _serve(folder: Path, record: DeploymentRecord, number: int, *, running: bool
     write_wanted(folder, Wanted(record.host, record.port, number))
     ensure_supervisor(folder)
     wait_for(folder, number, "serving")
-    confirm(record, number)
+    confirm(folder, record, number)
     return not running
 
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 import os
 import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlops_jupyter.errors import ConflictError, IntegrityError, MlopsError, RefusedError, UnavailableError
+from mlops_jupyter.serving.options import Options
 from mlops_jupyter.serving.spec import WEIGHTS, GenerationSpec, VariantSpec, generation_folder, write_spec
 from mlops_jupyter.serving.wanted import Wanted, read_wanted, write_wanted
 from mlops_jupyter.serving.weights import Share, Weights, create_weights
@@ -31,9 +32,19 @@ from mlops_jupyter.store.deployments import (
     put_deployment,
 )
 from mlops_jupyter.store.faults import kill_point
+from mlops_jupyter.store.settings import settings
 
 from .environments import isolated_python
-from .folder import Serving, activation, make_folder, read_serving, read_state
+from .folder import (
+    Serving,
+    activation,
+    check_name,
+    make_folder,
+    read_certificate,
+    read_serving,
+    read_state,
+)
+from .options import check_open, check_tls, merged_options
 from .placement import Python, place
 from .ports import choose_port
 from .pruning import prune_generations
@@ -42,10 +53,12 @@ from .reserve import create_reserve, take_in
 from .supervision import end_all, ensure_supervisor, living_workers, running_supervisor, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from mlops_jupyter.store.database import Store
     from mlops_jupyter.store.workspace import Workspace
+
+    from .certificates import Certificate
 
 _ANSWERS_WITHIN = 10.0
 
@@ -62,8 +75,8 @@ class Wish:
         The deployment, and the version it is to serve.
     package : Path
         Its verified package.
-    host : str
-        Where to listen, for a new deployment.
+    host : str or None
+        Where to listen; None for where it did, or for a new deployment where the settings say.
     port : int or None
         The port, or None for the remembered one or any.
     workers : int or None
@@ -72,6 +85,8 @@ class Wish:
         Whether to run in an environment of the package's own pins; None for as before.
     reason : str or None
         Why, for the journal.
+    options : mapping
+        What is asked of the server, by `asked_options`; what is not named stays as it was.
     """
 
     verb: str
@@ -80,11 +95,12 @@ class Wish:
     version: str
     digest: str
     package: Path
-    host: str
+    host: str | None = None
     port: int | None = None
     workers: int | None = None
     isolated: bool | None = None
     reason: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -103,6 +119,8 @@ class Live:
         False when it served the same before.
     note : str
         What the reader should know beside: why the previous version is not loaded.
+    certificate : Certificate or None
+        What it serves with, when it speaks HTTPS and that was looked at.
     """
 
     record: DeploymentRecord
@@ -110,6 +128,7 @@ class Live:
     previous: str | None
     changed: bool
     note: str = ""
+    certificate: Certificate | None = None
 
 
 @dataclass(frozen=True)
@@ -121,6 +140,7 @@ class _Attempt:
     folder: Path
     record: DeploymentRecord
     wish: Wish
+    options: Options
     before: Serving | None
     running: bool
     report: Callable[[str], None]
@@ -153,44 +173,63 @@ def go_live(workspace: Workspace, store: Store, wish: Wish, report: Callable[[st
     UnavailableError, IntegrityError
         When the generation does not come up; the old one serves on.
     """
-    folder = make_folder(workspace.deployments, wish.name, wish.model)
+    folder = workspace.deployments / check_name(wish.name)
     with locks.hold(store, f"deploy {wish.name}"):
         take_in(store, folder)
         before, supervised = read_serving(folder), running_supervisor(folder) is not None
         running = supervised or bool(living_workers(folder))
         record = _record(store, wish, running=running)
-        if supervised and before and _is_same(before, record, wish):
-            return Live(record, before, record.previous, changed=False)
+        options = merged_options(before.spec.options if before else Options(), wish.options)
+        certificate = _checked(wish, record, options, folder)
+        if supervised and before and _is_same(before, record, wish, options):
+            return Live(record, before, record.previous, changed=False, certificate=certificate)
+        make_folder(workspace.deployments, wish.name, wish.model)
         put_deployment(store, record)
-        return _journalled(_Attempt(workspace, store, folder, record, wish, before, running, report))
+        attempt = _Attempt(workspace, store, folder, record, wish, options, before, running, report)
+        return replace(_journalled(attempt), certificate=certificate)
 
 
 def make_generation(
-    folder: Path, record: DeploymentRecord, number: int, variants: tuple[VariantSpec, ...]
+    folder: Path, record: DeploymentRecord, number: int, variants: tuple[VariantSpec, ...], options: Options
 ) -> Serving:
     """Write down a generation, whose first variant is stable."""
     path = generation_folder(folder, number)
     path.mkdir(mode=0o700)
     python = variants[0].python
-    spec = GenerationSpec(record.name, number, record.model, record.workers, python, variants)
+    spec = GenerationSpec(record.name, number, record.model, record.workers, python, variants, options)
     write_spec(path, spec)
     weights = Weights((Share("resident", 0.0),) * len(variants)).with_stable(0)
     create_weights(path / WEIGHTS, weights)
     return Serving(spec, weights)
 
 
-def confirm(record: DeploymentRecord, generation: int) -> None:
+def confirm(folder: Path, record: DeploymentRecord, generation: int) -> None:
     """Wait until new connections are answered by a generation: the old one has let go of the socket."""
     deadline = time.monotonic() + _ANSWERS_WITHIN
-    while True:
-        with Endpoint(record.host, record.port, timeout=_ANSWERS_WITHIN) as endpoint:
-            status, health = endpoint.ask("/health")
-        if status == 200 and health.get("generation") == generation:
-            return
+    while (answering := _answering(folder, record)) != generation:
         if time.monotonic() > deadline:
-            why = f"generation {health.get('generation')} still does"
+            why = f"generation {answering} still does" if answering is not None else "nothing else does"
             raise UnavailableError(f"generation {generation} of {record.name} does not answer", why)
         time.sleep(0.01)
+
+
+def _answering(folder: Path, record: DeploymentRecord) -> int | None:
+    """Return the generation that answers; None for none, or one that speaks HTTP where HTTPS is next."""
+    certificate = read_certificate(folder)
+    try:
+        with Endpoint(record.host, record.port, _ANSWERS_WITHIN, certificate=certificate) as endpoint:
+            status, health = endpoint.ask("/health")
+    except UnavailableError:
+        return None
+    return health.get("generation") if status == 200 else None
+
+
+def _checked(wish: Wish, record: DeploymentRecord, options: Options, folder: Path) -> Certificate | None:
+    """Look whether it can be served so; a way back must not be barred by a certificate that has expired."""
+    if wish.verb == "rollback":
+        return None
+    check_open(record.name, record.host, options, folder)
+    return check_tls(options)
 
 
 def _record(store: Store, wish: Wish, *, running: bool) -> DeploymentRecord:
@@ -202,23 +241,33 @@ def _record(store: Store, wish: Wish, *, running: bool) -> DeploymentRecord:
         )
     taken = {each.port for each in list_deployments(store) if each.name != wish.name}
     if found is None:
-        port = choose_port(wish.host, wish.port, taken)
+        host = wish.host or settings().host
+        port = choose_port(host, wish.port, taken)
         return DeploymentRecord(
-            wish.name, wish.model, wish.host, port, wish.workers or 1, bool(wish.isolated), intent="stopped"
+            wish.name, wish.model, host, port, wish.workers or 1, bool(wish.isolated), intent="stopped"
         )
-    if running and wish.port not in {None, found.port}:
-        hint = f"mlops stop {wish.name} first, or leave --port out"
-        raise RefusedError(
-            f"{wish.name} listens on port {found.port} and cannot move while it runs", hint=hint
-        )
-    port = found.port if running else choose_port(found.host, wish.port or found.port, taken)
+    host = wish.host or found.host
+    if running:
+        _check_stays(found, host, wish)
+    port = found.port if running else choose_port(host, wish.port or found.port, taken)
     workers = wish.workers or found.workers
     isolated = found.isolated if wish.isolated is None else wish.isolated
-    return replace(found, port=port, workers=workers, isolated=isolated)
+    return replace(found, host=host, port=port, workers=workers, isolated=isolated)
 
 
-def _is_same(before: Serving, record: DeploymentRecord, wish: Wish) -> bool:
-    same_workers = before.spec.workers == record.workers
+def _check_stays(found: DeploymentRecord, host: str, wish: Wish) -> None:
+    """Refuse to move a deployment that runs: its socket is bound once."""
+    if wish.port not in {None, found.port}:
+        hint = f"mlops stop {found.name} first, or leave --port out"
+        what = f"{found.name} listens on port {found.port} and cannot move while it runs"
+        raise RefusedError(what, hint=hint)
+    if host != found.host:
+        hint = f"mlops stop {found.name} first, or leave --host out"
+        raise RefusedError(f"{found.name} listens on {found.host} and cannot move while it runs", hint=hint)
+
+
+def _is_same(before: Serving, record: DeploymentRecord, wish: Wish, options: Options) -> bool:
+    same_workers = before.spec.workers == record.workers and before.spec.options == options
     stable = before.stable
     same_python = stable.isolated if record.isolated else stable.python == sys.executable
     return stable.digest == wish.digest and same_workers and same_python
@@ -234,7 +283,7 @@ def _journalled(attempt: _Attempt) -> Live:
         serving, note = _prepare(attempt)
         attempt.report("takeover")
         live = _activate(attempt, serving)
-        confirm(live, serving.spec.generation)
+        confirm(attempt.folder, live, serving.spec.generation)
     except BaseException as problem:
         _withdraw(attempt)
         outcome = "refused" if isinstance(problem, ConflictError) else "failed"
@@ -268,7 +317,7 @@ def _prepare(attempt: _Attempt) -> tuple[Serving, str]:
 
 def _load(attempt: _Attempt, variants: tuple[VariantSpec, ...]) -> Serving:
     folder, number = attempt.folder, allot_generation(attempt.store, attempt.record.name)
-    serving = make_generation(folder, attempt.record, number, variants)
+    serving = make_generation(folder, attempt.record, number, variants, attempt.options)
     attempt.report("load and warm")
     write_wanted(folder, attempt.wanted(attempt.active, number))
     kill_point("deploy-prepared")

@@ -11,7 +11,7 @@ from mlops_jupyter.errors import UnavailableError
 from mlops_jupyter.serving.wanted import read_wanted
 
 from .addresses import proxy_url_of, url_of
-from .folder import read_model, read_serving, read_state
+from .folder import read_certificate, read_model, read_serving, read_state
 from .requests import Endpoint
 from .supervision import living_workers, running_supervisor
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import psutil
+
+    from mlops_jupyter.serving.wanted import Wanted
 
 Condition = Literal["serving", "starting", "silent", "unsupervised", "dead", "stopped"]
 _ANSWERS_WITHIN = 2.0
@@ -94,7 +96,8 @@ def observe(folder: Path, *, stopped: bool) -> Observed:
         Whether it was stopped on purpose.
     """
     supervisor, workers, wanted = running_supervisor(folder), living_workers(folder), read_wanted(folder)
-    health = _health(wanted.host, wanted.port, folder.name) if wanted and workers else None
+    certificate = read_certificate(folder)
+    health = _health(wanted, certificate, folder.name) if wanted and workers else None
     generation = health["generation"] if health else wanted.active if wanted else None
     state = read_state(folder, generation) if generation is not None else {}
     processes = [supervisor, *workers] if supervisor else workers
@@ -102,8 +105,8 @@ def observe(folder: Path, *, stopped: bool) -> Observed:
         name=folder.name,
         model=read_model(folder),
         condition=_condition(supervisor, workers, health, state, stopped=stopped),
-        url=url_of(wanted.host, wanted.port) if wanted else None,
-        proxy_url=proxy_url_of(wanted.port) if wanted else None,
+        url=url_of(wanted.host, wanted.port, tls=bool(certificate)) if wanted else None,
+        proxy_url=proxy_url_of(wanted.port, tls=bool(certificate)) if wanted else None,
         version=_version(folder, health),
         generation=generation,
         variants=_variants(health),
@@ -132,10 +135,10 @@ def _condition(
     return "stopped" if stopped else "dead"
 
 
-def _health(host: str, port: int, name: str) -> dict[str, Any] | None:
+def _health(wanted: Wanted, certificate: str | None, name: str) -> dict[str, Any] | None:
     """Return what the endpoint says, if it is this deployment's."""
     try:
-        with Endpoint(host, port, _ANSWERS_WITHIN) as endpoint:
+        with Endpoint(wanted.host, wanted.port, _ANSWERS_WITHIN, certificate=certificate) as endpoint:
             status, health = endpoint.ask("/health")
     except UnavailableError:
         return None

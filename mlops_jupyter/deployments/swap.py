@@ -21,7 +21,6 @@ import sqlalchemy as sa
 from mlops_jupyter.errors import ConflictError, MlopsError, RefusedError, UnavailableError
 from mlops_jupyter.serving.examples import example_record
 from mlops_jupyter.serving.spec import WEIGHTS, generation_folder
-from mlops_jupyter.serving.wanted import read_wanted
 from mlops_jupyter.serving.weights import sync_weights, write_weights
 from mlops_jupyter.store import audit
 from mlops_jupyter.store.deployments import (
@@ -34,7 +33,7 @@ from mlops_jupyter.store.deployments import (
 from mlops_jupyter.store.faults import kill_point
 
 from .folder import CHAMPION, activation, read_serving
-from .requests import PROBE, Endpoint
+from .requests import PROBE, open_endpoint
 from .reserve import keep_record
 
 if TYPE_CHECKING:
@@ -190,13 +189,10 @@ def _arguments(event: DeploymentEvent) -> dict[str, Any]:
 
 def _first_answer(folder: Path, target: VariantSpec) -> dict[str, Any]:
     """Ask the running server for the package's example until the wanted version has answered it."""
-    wanted = read_wanted(folder)
-    if wanted is None:
-        raise UnavailableError(f"{folder.name} has nowhere to listen")
     schema = json.loads((Path(target.package) / "model" / "feature_schema.json").read_bytes())
     body = json.dumps({"features": example_record(schema)}).encode()
     deadline = time.monotonic() + _ANSWERS_WITHIN
-    with Endpoint(wanted.host, wanted.port, timeout=_ANSWERS_WITHIN) as endpoint:
+    with open_endpoint(folder, _ANSWERS_WITHIN) as endpoint:
         while True:
             status, answer = endpoint.ask("/predict", body, **{PROBE: "1"})
             if status == 200 and answer.get("version") == target.version:

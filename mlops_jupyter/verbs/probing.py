@@ -45,21 +45,19 @@ class EndpointGlance:
 
 def endpoints(store: Store) -> tuple[EndpointGlance, ...]:
     """Probe every deployment of the workspace; a second at most for each."""
-    from mlops_jupyter.deployments.addresses import url_of
     from mlops_jupyter.store.deployments import list_deployments
 
-    return tuple(
-        EndpointGlance(
-            r.name,
-            r.model,
-            _version(store, r),
-            r.previous,
-            url_of(r.host, r.port),
-            r.intent,
-            _state(store, r),
-        )
-        for r in list_deployments(store)
-    )
+    return tuple(_glance(store, record) for record in list_deployments(store))
+
+
+def _glance(store: Store, record: DeploymentRecord) -> EndpointGlance:
+    from mlops_jupyter.deployments.addresses import url_of
+    from mlops_jupyter.deployments.folder import read_certificate
+
+    certificate = read_certificate(store.workspace.deployments / record.name)
+    url = url_of(record.host, record.port, tls=bool(certificate))
+    version, state = _version(store, record), _state(store, record, certificate)
+    return EndpointGlance(record.name, record.model, version, record.previous, url, record.intent, state)
 
 
 def _version(store: Store, record: DeploymentRecord) -> str | None:
@@ -70,14 +68,14 @@ def _version(store: Store, record: DeploymentRecord) -> str | None:
     return serving.stable.version if serving else record.version
 
 
-def _state(store: Store, record: DeploymentRecord) -> Status:
+def _state(store: Store, record: DeploymentRecord, certificate: str | None) -> Status:
     from mlops_jupyter.deployments.requests import Endpoint
     from mlops_jupyter.deployments.supervision import running_supervisor
 
     if running_supervisor(store.workspace.deployments / record.name) is None:
         return Status("stopped", "info") if record.intent == "stopped" else Status("down", "bad")
     try:
-        with Endpoint(record.host, record.port, _SECONDS) as endpoint:
+        with Endpoint(record.host, record.port, _SECONDS, certificate=certificate) as endpoint:
             status, _ = endpoint.ask("/ready")
     except UnavailableError:
         return Status("not answering", "bad")

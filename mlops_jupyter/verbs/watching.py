@@ -55,16 +55,17 @@ def predict(deployment: DeploymentName, data: Live[Data]) -> Predictions:
     """
     import json
 
-    from mlops_jupyter.deployments.calling import call
-    from mlops_jupyter.deployments.folder import find_folder, read_address, require_serving
+    from mlops_jupyter.deployments.calling import ANSWERS_WITHIN, call
+    from mlops_jupyter.deployments.folder import find_folder, require_serving
+    from mlops_jupyter.deployments.requests import open_endpoint
 
     began = time.monotonic()
     workspace, _ = open_state()
     folder = find_folder(workspace.deployments, deployment)
     serving = require_serving(folder)
     schema = json.loads((Path(serving.stable.package) / "model" / "feature_schema.json").read_bytes())
-    host, port = read_address(folder)
-    called = call(host, port, schema, data)
+    with open_endpoint(folder, ANSWERS_WITHIN) as endpoint:
+        called = call(endpoint, schema, data)
     seconds = time.monotonic() - began
     return Predictions(deployment, called.versions, called.variants, called.frame, called.warnings, seconds)
 

@@ -1,0 +1,218 @@
+"""The keys of a deployment: made, listed, revoked, in the file that its workers look at.
+
+They may be made before the deployment is: then it never listens without them. With the first of them a
+secret of the workspace's own is made, by which `predict` and `rollback` call; it lies beside the file, for
+its owner only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import secrets
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from mlops_jupyter.errors import IntegrityError, NotFoundError, UsageError, WorkspaceError, did_you_mean
+from mlops_jupyter.serving.access.keys import (
+    KEYS,
+    SCOPES,
+    Key,
+    KeyFile,
+    KeysUnreadable,
+    digest_of,
+    read_keys,
+    write_keys,
+)
+
+from .folder import check_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+OWNERS_SECRET = "owner.secret"
+PREFIX = "mlops_"  # by which those who search for leaked secrets find ours
+_LOCK = "keys.lock"
+_RANDOM_BYTES = 32
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+
+
+def keys_folder(deployments: Path, name: str) -> Path:
+    """Return the folder in which a deployment has its keys, made if need be; it need not be deployed."""
+    folder = deployments / check_name(name)
+    with _writing(name):
+        deployments.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def create_key(
+    folder: Path,
+    *,
+    scopes: Sequence[str] = SCOPES[:1],
+    expires: float | None = None,
+    rate: float | None = None,
+    burst: int | None = None,
+    note: str = "",
+) -> tuple[Key, str]:
+    """Make a key, and return it with its secret, which is kept nowhere.
+
+    Parameters
+    ----------
+    folder : Path
+        The deployment's.
+    scopes : sequence of str
+        What it is good for.
+    expires : float or None
+        Seconds since the epoch; None for never.
+    rate, burst : float or None, int or None
+        Requests a second and at once, over all workers; None for what the deployment says.
+    note : str
+        Whose it is.
+
+    Raises
+    ------
+    IntegrityError
+        When there are keys already that cannot be read.
+    """
+    secret = PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
+    with _changing(folder) as file:
+        taken = {key.id for key in file.keys}
+        key = Key(_new_id(taken), digest_of(secret.encode()), tuple(scopes), time.time(), note=note)
+        key = replace(key, rate=rate, burst=burst)
+        if expires is not None:
+            key = replace(key, expires=expires)
+        write_keys(folder / KEYS, replace(file, keys=(*file.keys, key)))
+    return key, secret
+
+
+def revoke_key(folder: Path, name: str) -> Key:
+    """Revoke a key, and return it; every worker refuses it within a second. One that was revoked stays so.
+
+    Raises
+    ------
+    NotFoundError
+        When there is no such key; it names the nearest.
+    """
+    with _changing(folder) as file:
+        found = {key.id: key for key in file.keys}.get(name)
+        if found is None:
+            hint = did_you_mean(name, [key.id for key in file.keys]) or f"mlops key create {folder.name}"
+            raise NotFoundError(f"{folder.name} has no key {name!r}", hint=hint)
+        revoked = replace(found, revoked=min(found.revoked, time.time()))
+        kept = tuple(revoked if key is found else key for key in file.keys)
+        write_keys(folder / KEYS, replace(file, keys=kept))
+    return revoked
+
+
+def list_keys(folder: Path) -> tuple[Key, ...]:
+    """Return the keys of a deployment, in the order of their creation.
+
+    Raises
+    ------
+    IntegrityError
+        When they cannot be read.
+    """
+    file = _read(folder)
+    return file.keys if file else ()
+
+
+def has_keys(folder: Path) -> bool:
+    """Whether a caller needs a key."""
+    return (folder / KEYS).exists()
+
+
+def owners_secret(folder: Path) -> str:
+    """Return the secret by which the workspace's own verbs call, empty where none is needed or there."""
+    try:
+        return (folder / OWNERS_SECRET).read_text("ascii") if has_keys(folder) else ""
+    except OSError:
+        return ""
+
+
+def expiry(text: str, now: float | None = None) -> float | None:
+    """Return when what was written comes to pass, in seconds since the epoch; None for ``never``.
+
+    Parameters
+    ----------
+    text : str
+        ``30d``, ``12h``, ``2027-01-31``, ``2027-01-31T12:00+01:00`` or ``never``; UTC unless it says so.
+    now : float, optional
+        What a span is counted from.
+
+    Raises
+    ------
+    UsageError
+        When it cannot be read or is past.
+
+    Examples
+    --------
+    >>> expiry("2h", now=1000.0)
+    8200.0
+    """
+    if text == "never":
+        return None
+    now = time.time() if now is None else now
+    moment = _moment(text.strip(), now)
+    if moment is None:
+        raise UsageError(f"--expires cannot be {text!r}", hint="30d, 12h, 2027-01-31 or never")
+    if moment <= now:
+        raise UsageError(f"--expires {text} is past")
+    return moment
+
+
+def _moment(text: str, now: float) -> float | None:
+    span = _SPAN.fullmatch(text)
+    if span:
+        return now + float(span[1]) * _SECONDS[span[2]]
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _new_id(taken: set[str]) -> str:
+    while (name := f"k{secrets.token_hex(3)}") in taken:
+        pass
+    return name
+
+
+def _read(folder: Path) -> KeyFile | None:
+    try:
+        return read_keys(folder / KEYS)
+    except KeysUnreadable as problem:
+        hint = f"put it right, or remove {folder / KEYS} and make new keys; until then nobody is let in"
+        raise IntegrityError(f"the keys of {folder.name} cannot be used", str(problem), hint) from None
+
+
+@contextlib.contextmanager
+def _changing(folder: Path) -> Iterator[KeyFile]:
+    """Yield the keys as they are, while nobody else can change them."""
+    with _writing(folder.name), (folder / _LOCK).open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield _read(folder) or KeyFile(_make_owners_secret(folder))
+
+
+def _make_owners_secret(folder: Path) -> str:
+    secret = PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
+    path = folder / OWNERS_SECRET
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as stream:
+        stream.write(secret)
+    return digest_of(secret.encode())
+
+
+@contextlib.contextmanager
+def _writing(name: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as problem:
+        raise WorkspaceError(f"the keys of {name} cannot be written", problem.strerror or "") from problem
