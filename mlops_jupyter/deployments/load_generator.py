@@ -180,7 +180,7 @@ def _environment(folder: Path) -> dict[str, str]:
 def _run(command: Sequence[str], folder: Path, seconds: float, watch: Callable[[float], None]) -> float:
     """Run the generator to its end, and return the processor time it took."""
     errors = folder / "errors.log"
-    with errors.open("wb") as log, _ended(command, folder, log) as process:
+    with errors.open("wb") as log, _started(command, folder, log) as process:
         cpu = _watch(process, seconds + TIMEOUT + _SLACK, watch)
     if process.returncode or not (folder / "result.json").exists():
         raise UnavailableError("the load generator failed", _reason(errors, process.returncode))
@@ -188,7 +188,7 @@ def _run(command: Sequence[str], folder: Path, seconds: float, watch: Callable[[
 
 
 @contextlib.contextmanager
-def _ended(command: Sequence[str], folder: Path, log: Any) -> Iterator[subprocess.Popen[bytes]]:
+def _started(command: Sequence[str], folder: Path, log: Any) -> Iterator[subprocess.Popen[bytes]]:
     """Run a process in a session of its own: an interrupt reaches us, and we end it."""
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder, env=_environment(folder),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _INCHES: Final = (6.6, 3.0)
 _DOTS: Final = 160
 _BLUE: Final = "#0072B2"  # Okabe-Ito; the only line there is, so that it reads in grey
-_GREY: Final = "#767676"  # is read on white as on Jupyter's dark ground
+_GREY: Final = "#7a7a7a"  # is read on white as on Jupyter's dark ground
 _NAMED: Final = (50.0, 90.0, 99.0, 99.9, 99.99, 99.999)
 _LATENCIES: Final = (1, 2, 5)
 
@@ -71,9 +71,10 @@ def _mark(axes: Axes, percentiles: Sequence[tuple[float, float]], ink: str) -> N
         at = (_rarity(percent), known[percent])
         axes.plot(*at, "o", color=_BLUE, markersize=5, markeredgecolor="white")
         text = f"p{percent:g}  {_words(known[percent])}"
-        axes.annotate(
-            text, at, (-6, 6), textcoords="offset points", fontsize=9, color=ink, ha="right", va="bottom"
-        )
+        # the line only rises: above and left of a point it is not, nor below and right, away from the axis
+        where = ((6, -5), "left", "top") if percent == _NAMED[0] else ((-6, 6), "right", "bottom")
+        offset, ha, va = where
+        axes.annotate(text, at, offset, textcoords="offset points", fontsize=9, color=ink, ha=ha, va=va)
 
 
 def _scale(axes: Axes, rarities: Sequence[float], seconds: Sequence[float]) -> None:
@@ -82,7 +83,7 @@ def _scale(axes: Axes, rarities: Sequence[float], seconds: Sequence[float]) -> N
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlim(1, rarities[-1] * 1.15)
-    axes.set_ylim(min(seconds) / 1.5, max(seconds) * 2.2)
+    axes.set_ylim(min(seconds) / 2, max(seconds) * 2.2)
     ticks = [percent for percent in (0.0, *_NAMED) if _rarity(percent) <= rarities[-1] * 1.001]
     axes.set_xticks(list(map(_rarity, ticks)), [f"{percent:g} %" for percent in ticks])
     axes.yaxis.set_major_locator(FixedLocator(_round_latencies(min(seconds), max(seconds))))

@@ -183,7 +183,8 @@ class LoadReport(Result):
 
     def _facts(self) -> Iterator[tuple[str, Any]]:
         reached = Status(f"{self.realised:,.0f}/s of {self.rate:,}/s", "ok" if self.held else "bad")
-        failures = Status(self._losses, "bad" if self.failed else "ok")
+        sent = f"{self.requests:,} sent, none failed"
+        failures = Status(self._losses, "bad") if self.failed else Status(sent, "ok")
         yield "rate", reached
         yield "requests", failures
         yield "processor time", f"{_time(self.cpu_per_request)} a request, in {self._processes}"

@@ -78,3 +78,13 @@ def test_a_notebook_gets_one_output_that_is_not_rewritten_too_often(monkeypatch)
     assert len(shown) == 2, "the first and the last"
     assert "&lt;package&gt;" in shown[-1]["text/html"]
     assert shown[-1]["text/plain"].startswith("<package>: ")
+
+
+def test_how_far_a_stage_is_shows_while_it_lasts_and_in_no_log(capsys):
+    with progress("load churn") as report:
+        for second in range(3):
+            report("500 requests/s", f"{second} of 3 s")
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "load churn: 500 requests/s, 0 of 3 s …"
+    assert len(lines) == 2
+    assert " of 3 s" not in lines[1]
