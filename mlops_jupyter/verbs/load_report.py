@@ -142,10 +142,23 @@ class LoadReport(Result):
         within = f"99 % answered within {_time(self.p99)}"
         if self.ok:
             return f"{self.deployment} held {asked}: {within}, none failed"
+        if self.measured.not_sent:
+            return f"{self.deployment} was asked {asked}: {self._unsent}"
         if not self.held:
             got = f"and got {self.realised:,.0f}/s"
             return f"{self.deployment} was asked {asked} {got}: {self._losses}, {within}"
         return f"{self.deployment} was sent {asked}: {self._losses}, {within}"
+
+    @property
+    def _unsent(self) -> str:
+        why = f"for all {self.connections:,} connections waited for answers"
+        lost = f", {self._lost:,} failed" if self._lost else ""
+        return f"{self.measured.not_sent:,} of {self.requests:,} could not be sent, {why}{lost}"
+
+    @property
+    def _lost(self) -> int:
+        """How many requests were sent and not answered with 200."""
+        return self.failed - self.measured.not_sent
 
     @property
     def _losses(self) -> str:
@@ -159,10 +172,11 @@ class LoadReport(Result):
 
     @property
     def _message(self) -> str:
+        if self.measured.not_sent:
+            return f"What {self.measured.not_sent:,} requests that could not be sent leave of the latencies"
         if self.failed:
             return f"99 % of {self.deployment}'s answers took up to {_time(self.p99)}, failures among them"
-        since = "they were sent" if self.measured.not_sent else "they were due"
-        return f"{self.deployment} answered 99 % of requests within {_time(self.p99)} of when {since}"
+        return f"{self.deployment} answered 99 % of requests within {_time(self.p99)} of when they were due"
 
     def blocks(self) -> Iterable[Block]:
         """Yield latencies, figure, answers, what it cost, and what to know of the measurement."""
@@ -209,10 +223,7 @@ class LoadReport(Result):
     def _notes(self) -> Iterator[Note]:
         late, latest = self.measured.lag
         if self.measured.not_sent:
-            text = (
-                f"all {self.connections:,} connections waited for answers at times: what was due then was "
-                "not sent, and the latencies leave it out; --connections raises the number"
-            )
+            text = "the latencies leave out what was not sent: they would be worse; raise --connections"
             yield Note(text, "warn")
         elif late > _LATE:
             text = (
