@@ -16,7 +16,17 @@ from ..problems import too_large
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_DTYPES = {"halffloat": "f2", "float": "f4", "double": "f8", "date64[ms]": "datetime64[ms]"}
+    _Part = tuple[NDArray[Any], NDArray[np.bool_] | None]  # values, and which of them are missing
+
+_WHOLE = {f"{sign}int{8 * width}": f"{sign or 'i'}{width}" for sign in ("", "u") for width in (1, 2, 4, 8)}
+_REAL = {"halffloat": "f2", "float": "f4", "double": "f8"}
+_DTYPES = {
+    **_WHOLE,
+    **_REAL,
+    "date32[day]": "i4",
+    "date64[ms]": "datetime64[ms]",
+}  # date32 has days in 32 bits
+_TEXTS = {"string": "<i4", "large_string": "<i8", "string_view": ""}  # and how wide their offsets are
 _VIEW = 16  # bytes of one element of string_view, its length first
 
 
@@ -42,36 +52,36 @@ class ColumnsOfArrow:
         InvalidRequest
             413 when its strings are too long.
         """
-        name, zoned = str(column.type), getattr(column.type, "tz", None) is not None
+        type_ = column.type
+        name = str(type_)
         chunks = [chunk for chunk in column.chunks if len(chunk)]
-        if not chunks or not _is_plain(column.type):
+        if not chunks or not _is_plain(type_, name):
             return nothing(len(column), name)
-        values, missing = zip(*map(self._chunk, chunks), strict=True)
-        return Values(_joined(values), _joined_masks(missing, chunks), zoned, name)
+        zoned = name.startswith("timestamp") and type_.tz is not None
+        return Values(*_joined([self._chunk(chunk) for chunk in chunks]), zoned, name)
 
-    def _chunk(self, chunk: Any) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
-        from pyarrow import types
-
-        if types.is_dictionary(chunk.type):
+    def _chunk(self, chunk: Any) -> _Part:
+        name = str(chunk.type)
+        if name in _DTYPES or name.startswith("timestamp"):
+            return _numbers(chunk, name)
+        if name.startswith("dictionary"):
             return self._coded(chunk)
-        if types.is_null(chunk.type):
+        if name in _TEXTS:
+            return self._texts(chunk, name), None
+        if name == "null":
             return np.full(len(chunk), None, object), None
-        if _is_text(chunk.type):
-            return self._texts(chunk), None
-        if types.is_boolean(chunk.type):
-            return _bits(chunk.buffers()[1], chunk), _missing(chunk)
-        return _numbers(chunk), _missing(chunk)
+        return _bits(chunk.buffers()[1], chunk), _missing(chunk, chunk.buffers()[0])
 
-    def _texts(self, chunk: Any) -> NDArray[Any]:
-        self._left -= _text_bytes(chunk)
+    def _texts(self, chunk: Any, name: str) -> NDArray[Any]:
+        self._left -= _text_bytes(chunk, name)
         if self._left < 0:
             raise too_large(self._allowed)
         return _objects(chunk.to_pylist())
 
-    def _coded(self, chunk: Any) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+    def _coded(self, chunk: Any) -> _Part:
         """Return the values that the codes of a dictionary stand for."""
         known = self._dictionary(chunk.dictionary)
-        codes, missing = _numbers(chunk.indices), _missing(chunk.indices)
+        codes, missing = _numbers(chunk.indices, str(chunk.indices.type))
         if len(known.values) == 0:
             return np.full(len(chunk), None, object), None
         if missing is not None:
@@ -98,48 +108,36 @@ def nothing(rows: int, called: str) -> Values:
     return Values(np.broadcast_to(np.zeros((), "V1"), rows), called=called)
 
 
-def _is_text(type_: Any) -> bool:
-    from pyarrow import types
-
-    return bool(types.is_string(type_) or types.is_large_string(type_) or types.is_string_view(type_))
-
-
-def _is_plain(type_: Any) -> bool:
+def _is_plain(type_: Any, name: str) -> bool:
     """Return whether values of a type can be those of a column."""
-    from pyarrow import types
-
-    if types.is_dictionary(type_):
-        return not types.is_dictionary(type_.value_type) and _is_plain(type_.value_type)
-    plain = (types.is_null, types.is_boolean, types.is_integer, types.is_floating, types.is_timestamp)
-    return any(is_one(type_) for is_one in (*plain, types.is_date, _is_text))
+    if name.startswith("dictionary"):
+        inner = type_.value_type
+        return not str(inner).startswith("dictionary") and _is_plain(inner, str(inner))
+    return name in _DTYPES or name in _TEXTS or name in ("bool", "null") or name.startswith("timestamp")
 
 
-def _joined(parts: tuple[NDArray[Any], ...]) -> NDArray[Any]:
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+def _joined(parts: list[_Part]) -> _Part:
+    if len(parts) == 1:
+        return parts[0]
+    values = np.concatenate([values for values, _ in parts])
+    if all(missing is None for _, missing in parts):
+        return values, None
+    masks = [np.zeros(len(v), np.bool_) if missing is None else missing for v, missing in parts]
+    return values, np.concatenate(masks)
 
 
-def _joined_masks(masks: tuple[NDArray[np.bool_] | None, ...], chunks: list[Any]) -> NDArray[np.bool_] | None:
-    if all(mask is None for mask in masks):
-        return None
-    whole = [
-        np.zeros(len(chunk), np.bool_) if mask is None else mask
-        for mask, chunk in zip(masks, chunks, strict=True)
-    ]
-    return _joined(tuple(whole))
-
-
-def _numbers(chunk: Any) -> NDArray[Any]:
+def _numbers(chunk: Any, name: str) -> _Part:
     """Return numbers or moments; what stands where one is missing does not matter."""
-    end = chunk.offset + len(chunk)
-    name = str(chunk.type)
+    validity, data = chunk.buffers()
+    begin, rows = chunk.offset, len(chunk)
+    dtype = _DTYPES.get(name) or f"datetime64[{chunk.type.unit}]"
+    values = np.frombuffer(data, dtype, begin + rows)[begin:]
     if name == "date32[day]":
-        return np.frombuffer(chunk.buffers()[1], "i4", end)[chunk.offset :].astype("datetime64[D]")
-    dtype = f"datetime64[{chunk.type.unit}]" if name.startswith("timestamp") else _DTYPES.get(name, name)
-    return np.frombuffer(chunk.buffers()[1], dtype, end)[chunk.offset :]
+        values = values.astype("datetime64[D]")
+    return values, None if validity is None else _missing(chunk, validity)
 
 
-def _missing(chunk: Any) -> NDArray[np.bool_] | None:
-    validity = chunk.buffers()[0]
+def _missing(chunk: Any, validity: Any) -> NDArray[np.bool_] | None:
     return None if validity is None or not chunk.null_count else ~_bits(validity, chunk)
 
 
@@ -149,15 +147,13 @@ def _bits(buffer: Any, chunk: Any) -> NDArray[np.bool_]:
     return np.unpackbits(packed, count=end, bitorder="little")[chunk.offset :].view(np.bool_)
 
 
-def _text_bytes(chunk: Any) -> int:
-    from pyarrow import types
-
-    if types.is_string_view(chunk.type):
-        views = np.frombuffer(chunk.buffers()[1], "<i4", (chunk.offset + len(chunk)) * _VIEW // 4)
-        return int(views.reshape(-1, 4)[chunk.offset :, 0].sum(dtype=np.int64))
-    width = "<i8" if types.is_large_string(chunk.type) else "<i4"
-    ends = np.frombuffer(chunk.buffers()[1], width)[chunk.offset : chunk.offset + len(chunk) + 1]
-    return int(ends[-1]) - int(ends[0])
+def _text_bytes(chunk: Any, name: str) -> int:
+    data, begin, rows = chunk.buffers()[1], chunk.offset, len(chunk)
+    if name == "string_view":
+        lengths = np.frombuffer(data, "<i4", (begin + rows) * _VIEW // 4).reshape(-1, 4)[begin:, 0]
+        return int(lengths.sum(dtype=np.int64))
+    ends = np.frombuffer(data, _TEXTS[name], begin + rows + 1)
+    return int(ends[-1]) - int(ends[begin])
 
 
 def _objects(values: list[Any]) -> NDArray[Any]:
