@@ -97,7 +97,7 @@ class Slab:
             return None
         name = (head + 1) * _WORD
         self._bytes[name : name + len(encoded)] = encoded
-        _HEAD.pack_into(self._bytes, head * _WORD, zlib.crc32(encoded), len(encoded), size)
+        _HEAD.pack_into(self._bytes, head * _WORD, _checksum(encoded, size), len(encoded), size)
         self.cells[_USED] = place + size
         self._places[key] = place
         return place
@@ -233,8 +233,13 @@ def read_cells(memory: memoryview) -> Counts:
         checksum, length, size = _HEAD.unpack_from(memory, head * _WORD)
         encoded = bytes(memory[(head + 1) * _WORD :][:length])
         place = head + 1 + -(-length // _WORD)
-        if zlib.crc32(encoded) != checksum or place + size > used:
+        if _checksum(encoded, size) != checksum or place + size > used:
             break
         counts[tuple(orjson.loads(encoded))] = tuple(cells[place : place + size])
         head = place + size
     return counts
+
+
+def _checksum(encoded: bytes, size: int) -> int:
+    """Return what no zeros have: a head that is not yet there is none."""
+    return zlib.crc32(encoded, size + 1)
