@@ -181,11 +181,11 @@ def merge(batches: Sequence[Batch]) -> Batch:
     """
     if len(batches) == 1:
         return batches[0]
-    rows, names = sum(batch.rows for batch in batches), batches[0].columns
+    names = list(batches[0].columns)
     blocks = [batch.block for batch in batches if batch.block is not None]
     if len(blocks) == len(batches):
-        block = np.concatenate(blocks)
-        return Batch(dict(zip(names, block.T, strict=True)), rows, block)
+        return Batch.of_block(names, np.concatenate(blocks))
+    rows = sum(batch.rows for batch in batches)
     return Batch({name: np.concatenate([batch.columns[name] for batch in batches]) for name in names}, rows)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..batch import as_model_input
+from ..model_input import input_maker
 from .native import NativeRuntime
 from .prediction import Prediction, gives_probabilities, split_outputs
 
@@ -36,11 +36,12 @@ class BoosterRuntime:
     def __init__(self, answer: Callable[[Any], Any], schema: dict[str, Any]) -> None:
         self._answer = answer
         self._schema = schema
+        self._input = input_maker(schema)
         self._classes = schema["output"]["outputs"][0]["classes"]
 
     def predict(self, batch: Batch) -> Prediction:
         """Answer a validated batch."""
-        return self.predict_input(as_model_input(batch, self._schema))
+        return self.predict_input(self._input(batch))
 
     def predict_input(self, model_input: Any) -> Prediction:
         """Answer what the model itself takes."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..batch import as_model_input
+from ..model_input import input_maker
 from ..parts import parts
 from ..trust import load_skops
 from .prediction import Prediction, gives_probabilities, split_outputs, split_probabilities
@@ -29,11 +29,12 @@ class NativeRuntime:
     def __init__(self, model: Any, schema: dict[str, Any]) -> None:
         self.model = model
         self.schema = schema
+        self._input = input_maker(schema)
         self._probabilities = gives_probabilities(schema)
 
     def predict(self, batch: Batch) -> Prediction:
         """Answer a validated batch."""
-        return self.predict_input(as_model_input(batch, self.schema))
+        return self.predict_input(self._input(batch))
 
     def predict_input(self, model_input: Any) -> Prediction:
         """Answer what the model itself takes."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..batch import as_model_input
+from ..model_input import input_maker
 from ..trust import load_skops
 from .native import single_threaded
 from .pickled import load_pickle
@@ -31,11 +31,11 @@ class PreprocessedRuntime:
     """
 
     def __init__(self, preprocessor: Any, runtime: Runtime, schema: dict[str, Any]) -> None:
-        self.preprocessor, self.runtime, self._schema = preprocessor, runtime, schema
+        self.preprocessor, self.runtime, self._input = preprocessor, runtime, input_maker(schema)
 
     def predict(self, batch: Batch) -> Prediction:
         """Answer a validated batch."""
-        return self.predict_input(as_model_input(batch, self._schema))
+        return self.predict_input(self._input(batch))
 
     def predict_input(self, model_input: Any) -> Prediction:
         """Answer what the preprocessor takes."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import yaml
 
-from ..batch import as_model_input
+from ..model_input import input_maker
 from ..trust import UntrustedModelError, check_skops
 from .prediction import Prediction, as_declared, split_outputs
 
@@ -46,10 +46,11 @@ class PyfuncRuntime:
     def __init__(self, model: Any, schema: dict[str, Any]) -> None:
         self.model = model
         self._schema = schema
+        self._input = input_maker(schema)
 
     def predict(self, batch: Batch) -> Prediction:
         """Answer a validated batch."""
-        return self.predict_input(as_model_input(batch, self._schema))
+        return self.predict_input(self._input(batch))
 
     def predict_input(self, model_input: Any) -> Prediction:
         """Answer what the model itself takes."""

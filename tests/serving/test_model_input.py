@@ -9,7 +9,7 @@ import pytest
 from scipy.sparse import csr_array, issparse
 
 from mlops_jupyter.schema.inputs import infer_input
-from mlops_jupyter.serving.batch import as_model_input
+from mlops_jupyter.serving.model_input import input_maker
 from mlops_jupyter.serving.validation import compile_validator
 
 
@@ -19,7 +19,7 @@ def served(data, features, nullable=True):
     for column in schema["input"]["columns"]:
         column["nullable"] = nullable
     body = orjson.dumps({"features": features})
-    return as_model_input(compile_validator(schema).parse(body).batch, schema)
+    return input_maker(schema)(compile_validator(schema).parse(body).batch)
 
 
 def as_json(frame):
@@ -52,6 +52,67 @@ FRAMES = {
 def test_a_column_comes_back_with_the_dtype_and_the_values_it_was_fitted_on(kind):
     frame = pd.DataFrame({"x": FRAMES[kind]})
     pd.testing.assert_frame_equal(served(frame, as_json(frame)), frame)
+
+
+@pytest.fixture(params=["in blocks", "before pandas 3"])
+def either_way(request, monkeypatch):
+    """Frames are put together by pandas 3's own function for it, and where there is none by column."""
+    if request.param == "before pandas 3":
+        monkeypatch.delattr(pd.api.internals, "create_dataframe_from_blocks")
+
+
+@pytest.mark.parametrize("rows", [slice(0, 2), slice(0, 1), slice(1, 2)])
+@pytest.mark.usefixtures("either_way")
+def test_columns_of_all_dtypes_come_back_together(rows):
+    twice = FRAMES | {f"another {kind}": FRAMES[kind] for kind in reversed(FRAMES)}
+    frame = pd.DataFrame({kind: values.head(2) for kind, values in twice.items()})
+    part = served(frame, as_json(frame)[rows])
+    pd.testing.assert_frame_equal(part, frame[rows].reset_index(drop=True))
+    assert part.copy()[list(reversed(frame.columns))].isna().to_numpy().sum() == part.isna().to_numpy().sum()
+
+
+def test_a_frame_put_together_in_blocks_bears_what_a_transformer_does_to_it():
+    frame = pd.DataFrame({kind: values.head(2) for kind, values in FRAMES.items()})
+    part = served(frame, as_json(frame))
+    part["float64"] = part["float64"] * 2
+    part.insert(0, "new", 1)
+    part.loc[0, "int64"] = 7
+    doubled = pd.concat([part, part.iloc[::-1]]).drop(columns=["objects"]).reset_index(drop=True)
+    assert doubled["float64"].tolist() == [1.0, 3.0, 3.0, 1.0]
+    assert doubled["int64"].tolist() == [7, 2**53, 2**53, 7]
+    assert doubled.columns[0] == "new"
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_frame_of_one_float_dtype_is_made_of_the_block_but_does_not_write_through(dtype):
+    frame = pd.DataFrame(np.array([[0.5, 1.5], [2.5, np.nan]], dtype=dtype), columns=["b", "a"])
+    schema = {"input": infer_input(frame)}
+    for column in schema["input"]["columns"]:
+        column["nullable"] = True
+    batch = compile_validator(schema).parse(orjson.dumps({"features": as_json(frame)})).batch
+    assert batch.block is not None
+    made = input_maker(schema)(batch)
+    pd.testing.assert_frame_equal(made, frame)
+    made.iloc[:, :] = 0.0
+    assert batch.block[0].tolist() == [0.5, 1.5]
+
+
+def test_a_missing_boolean_is_nan_among_objects_as_pandas_has_it():
+    column = served(pd.DataFrame({"x": [True, False]}), [{"x": None}, {"x": True}])["x"]
+    assert column.dtype == object
+    assert np.isnan(column[0])
+    assert column[1] is True
+
+
+def test_dates_among_objects_are_timestamps():
+    frame = pd.DataFrame({"x": pd.Series([pd.Timestamp("2026-01-01 10:00")], dtype=object)})
+    assert served(frame, [{"x": "2026-01-01T10:00:00"}])["x"][0] == pd.Timestamp("2026-01-01 10:00")
+
+
+def test_a_column_of_integers_with_a_missing_value_leaves_its_neighbours_as_they_are():
+    frame = pd.DataFrame({"x": [1, 2], "y": [3, 4], "z": [0.5, 1.5]})
+    part = served(frame, [{"x": None, "y": 3, "z": 0.5}])
+    assert part.dtypes.astype(str).tolist() == ["float64", "int64", "float64"]
 
 
 def test_columns_come_in_the_order_of_the_schema():
@@ -87,6 +148,13 @@ def test_a_matrix_of_strings_does_not_cut_a_longer_one():
 
 def test_a_missing_value_in_a_matrix_is_nan():
     assert np.isnan(served(np.array([[1, 2]]), [[None, 2]])[0, 0])
+
+
+def test_a_model_that_writes_into_its_matrix_does_not_write_into_the_request():
+    schema = {"input": infer_input(np.array([[0.5, 1.5]]))}
+    batch = compile_validator(schema).parse(b'{"features": [[0.5, 1.5]]}').batch
+    input_maker(schema)(batch)[:] = 0
+    assert batch.block.tolist() == [[0.5, 1.5]]
 
 
 def test_a_sparse_matrix_is_rebuilt_from_what_is_not_zero():
