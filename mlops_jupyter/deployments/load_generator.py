@@ -27,7 +27,7 @@ import psutil
 from mlops_jupyter.errors import UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 API_KEY: Final = "MLOPS_API_KEY"
 TIMEOUT: Final = 10.0  # seconds that one request may take
@@ -115,7 +115,7 @@ def find_generator() -> Path:
     return Path(found)
 
 
-def run_load(program: Path, plan: LoadPlan, watch: Callable[[float], None]) -> Measured:
+def run_load(program: Path, plan: LoadPlan, watch: Callable[[float], None], secret: str = "") -> Measured:
     """Send what is planned, and return what came of it; the generator ends with this call however it ends.
 
     Parameters
@@ -126,6 +126,8 @@ def run_load(program: Path, plan: LoadPlan, watch: Callable[[float], None]) -> M
         What to send.
     watch : callable
         Called several times a second with the seconds since the generator was started.
+    secret : str
+        Of the API key to send; it reaches the generator by its environment and is written nowhere.
 
     Raises
     ------
@@ -136,7 +138,11 @@ def run_load(program: Path, plan: LoadPlan, watch: Callable[[float], None]) -> M
     with tempfile.TemporaryDirectory(prefix="mlops-load-") as name:
         folder = Path(name)
         _write_plan(folder, plan)
-        cpu = _run(_command(program, folder), folder, plan.seconds, watch)
+        with (folder / "errors.log").open("wb") as log:
+            process = _start(_command(program, folder), _environment(folder, secret), log)
+        cpu = _watched(process, plan.seconds, watch)
+        if process.returncode or not (folder / "result.json").exists():
+            raise UnavailableError("the load generator failed", _reason(folder / "errors.log", process))
         return _measured(json.loads((folder / "result.json").read_bytes()), version, cpu)
 
 
@@ -171,55 +177,54 @@ def _command(program: Path, folder: Path) -> list[str]:
     return [str(program), "run", *quiet, "--config", str(folder / "config.json"), str(_SCRIPT)]
 
 
-def _environment(folder: Path) -> dict[str, str]:
+def _environment(folder: Path, secret: str) -> dict[str, str]:
     """Return our environment without what would change the plan; proxies are for elsewhere."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("K6_")}
-    return {**inherited, "MLOPS_LOAD_PLAN": str(folder / "plan.json"), "NO_PROXY": "*", "no_proxy": "*"}
+    ours = {"MLOPS_LOAD_PLAN": str(folder / "plan.json"), API_KEY: secret}
+    return {**inherited, **ours, "NO_PROXY": "*", "no_proxy": "*"}
 
 
-def _run(command: Sequence[str], folder: Path, seconds: float, watch: Callable[[float], None]) -> float:
-    """Run the generator to its end, and return the processor time it took."""
-    errors = folder / "errors.log"
-    with errors.open("wb") as log, _started(command, folder, log) as process:
-        cpu = _watch(process, seconds + TIMEOUT + _SLACK, watch)
-    if process.returncode or not (folder / "result.json").exists():
-        raise UnavailableError("the load generator failed", _reason(errors, process.returncode))
-    return cpu
+def _start(command: Sequence[str], environment: Mapping[str, str], log: Any) -> subprocess.Popen[bytes]:
+    """Start the generator in a session of its own: an interrupt of the terminal reaches us, and we end it."""
+    return subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True
+    )
 
 
-@contextlib.contextmanager
-def _started(command: Sequence[str], folder: Path, log: Any) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a process in a session of its own: an interrupt reaches us, and we end it."""
-    process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder, env=_environment(folder),
-        start_new_session=True,
-    )  # fmt: skip
+def _watched(process: subprocess.Popen[bytes], seconds: float, watch: Callable[[float], None]) -> float:
+    """Wait until the generator ends, and return the processor time it took; it ends with this call."""
     try:
-        yield process
+        return _watch(process, seconds + TIMEOUT + _SLACK, watch)
     finally:
         process.kill()
         process.wait()
 
 
 def _watch(process: subprocess.Popen[bytes], within: float, watch: Callable[[float], None]) -> float:
-    seen, cpu, began = psutil.Process(process.pid), 0.0, time.monotonic()
+    cpu, began = 0.0, time.monotonic()
     while process.poll() is None:
         if (elapsed := time.monotonic() - began) > within:
             raise UnavailableError(f"the load generator did not end within {within:.0f} s")
-        with contextlib.suppress(psutil.Error):
-            times = seen.cpu_times()
-            cpu = max(cpu, times.user + times.system)
+        cpu = max(cpu, _processor_time(process.pid))
         watch(elapsed)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(_TICK)
     return cpu
 
 
-def _reason(errors: Path, code: int | None) -> str:
+def _processor_time(pid: int) -> float:
+    try:
+        times = psutil.Process(pid).cpu_times()
+    except psutil.Error:
+        return 0.0
+    return float(times.user + times.system)
+
+
+def _reason(errors: Path, process: subprocess.Popen[bytes]) -> str:
     text = errors.read_text(errors="replace")
     said = _MESSAGE.findall(text)
     last = next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
-    return str(said[-1] if said else last or f"exit code {code}")[:300]
+    return str(said[-1] if said else last or f"exit code {process.returncode}")[:300]
 
 
 def _measured(metrics: Mapping[str, Any], version: str, cpu: float) -> Measured:

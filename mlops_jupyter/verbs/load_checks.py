@@ -40,6 +40,7 @@ class _Target:
     folder: Path
     url: str
     serving: Serving
+    secret: str
 
 
 @verb(stage="endpoints", audited=True)
@@ -56,8 +57,9 @@ def loadtest(
     Each request is one row, and due at its own moment whether or not earlier ones were answered; its latency
     counts from that moment. So a stall shows in the percentiles with all the requests that it kept waiting.
     The requests are real traffic: they count in the metrics and are captured. Where the deployment asks for
-    an API key, it is read from the environment variable ``MLOPS_API_KEY``. The requests are sent by k6 from
-    this machine, which it shares with the server: two cores make some 4,000 a second.
+    an API key, it is the one in the environment variable ``MLOPS_API_KEY``, whose rate then counts, else the
+    workspace's own. The requests are sent by k6 from this machine, which it shares with the server: two cores
+    make some 4,000 a second.
 
     Parameters
     ----------
@@ -149,6 +151,8 @@ def _target(name: str) -> _Target:
         When it does not serve: nothing is sent to whatever else may listen there.
     """
     from mlops_jupyter.deployments.folder import find_folder, require_serving
+    from mlops_jupyter.deployments.keys import owners_secret
+    from mlops_jupyter.deployments.load_generator import API_KEY
     from mlops_jupyter.deployments.observing import observe
 
     workspace, _ = open_state()
@@ -157,25 +161,21 @@ def _target(name: str) -> _Target:
     seen = observe(folder, stopped=False)
     if seen.condition not in {"serving", "unsupervised"} or seen.url is None:
         raise RefusedError(f"{name} does not serve", hint=f"mlops status {name} says more")
-    return _Target(name, folder, seen.url, serving)
+    return _Target(name, folder, seen.url, serving, os.environ.get(API_KEY) or owners_secret(folder))
 
 
 def _check(target: _Target, body: bytes) -> None:
     """Send one request ahead, so that what is wrong with all of them is said and not measured."""
     from mlops_jupyter.deployments.calling import refusal
-    from mlops_jupyter.deployments.folder import read_address
     from mlops_jupyter.deployments.load_generator import API_KEY, TIMEOUT
-    from mlops_jupyter.deployments.requests import Endpoint
+    from mlops_jupyter.deployments.requests import open_endpoint
 
-    key = os.environ.get(API_KEY)
-    headers = {"authorization": f"Bearer {key}"} if key else {}
-    with Endpoint(*read_address(target.folder), TIMEOUT) as endpoint:
-        status, answer = endpoint.ask("/predict", body, **headers)
+    bearing = {"authorization": f"Bearer {target.secret}"} if target.secret else {}
+    with open_endpoint(target.folder, TIMEOUT) as endpoint:
+        status, answer = endpoint.ask("/predict", body, **bearing)
     if status in {401, 403}:
         hint = f"set the environment variable {API_KEY} to a key for predictions"
-        raise RefusedError(
-            f"{target.name} refuses the key" if key else f"{target.name} asks for a key", hint=hint
-        )
+        raise RefusedError(f"{target.name} lets nobody in without a key for predictions", hint=hint)
     if status not in {200, 429, 503, 504}:  # those are what a load check is there to count
         raise refusal(status, answer, 0)
 
@@ -186,7 +186,7 @@ def _loaded(target: _Target, plan: LoadPlan, program: Path, report: Report, sour
     from mlops_jupyter.deployments.supervision import living_workers
 
     server = ProcessorTime(lambda: living_workers(target.folder))
-    measured = run_load(program, plan, _watcher(server, plan, report))
+    measured = run_load(program, plan, _watcher(server, plan, report), target.secret)
     server.look()
     return LoadReport(
         target.name,

@@ -9,7 +9,6 @@ import threading
 import time
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import psutil
 import pytest
@@ -59,8 +58,8 @@ class Recorder:
         url = f"http://127.0.0.1:{self.server.server_port}/predict"
         return LoadPlan(url, tuple(b'{"n": %d}' % i for i in range(rows)), rate, seconds, connections)
 
-    def run(self, watch=lambda _: None, **plan):
-        return run_load(find_generator(), self.plan(**plan), watch)
+    def run(self, watch=lambda _: None, secret="", **plan):
+        return run_load(find_generator(), self.plan(**plan), watch, secret)
 
 
 @pytest.fixture
@@ -106,19 +105,18 @@ def test_what_is_due_while_every_connection_waits_is_counted_as_not_sent(recorde
     assert measured.percentiles[-1][1] >= 0.3
 
 
-def test_the_key_goes_from_the_environment_to_the_header_and_nowhere_else(recorder, monkeypatch):
-    monkeypatch.setenv("MLOPS_API_KEY", SECRET)
+def test_the_key_goes_into_the_header_and_is_written_nowhere(recorder, monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     seen = []
 
     def watch(_: float) -> None:
-        for process in generators():
-            seen.append(" ".join(process.cmdline()))
-            folder = Path(process.cwd())
-            seen.extend(path.read_text() for path in folder.iterdir() if path.is_file())
+        seen.extend(" ".join(process.cmdline()) for process in generators())
+        seen.extend(path.read_text() for path in tmp_path.rglob("*") if path.is_file())
 
-    recorder.run(watch)
+    recorder.run(watch, SECRET)
     assert recorder.keys == {f"Bearer {SECRET}"}
     assert any("load.js" in text for text in seen)
+    assert any('"rate": 50' in text for text in seen)
     assert not any(SECRET in text for text in seen)
 
 
