@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .runtimes import Prediction
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)  # one is made for each request, which a frozen one takes four times as long for
 class Answer:
     """What is told of the rows of one request.
 
@@ -73,6 +73,8 @@ class _Output:
         if table is None:
             return self._values(values)
         rows = table.tolist()
+        if len(rows) == 1 and self.threshold is None and values.dtype != object:
+            return self._one(values.tolist()[0], rows[0])
         if self.threshold is None:
             labels = _plain(values)
             positions: list[Any] = [self.positions.get(label) for label in labels]
@@ -81,6 +83,12 @@ class _Output:
             labels = [self.classes[i] for i in positions]
         confidence = [None if i is None else row[i] for i, row in zip(positions, rows, strict=True)]
         return Answer(labels, [dict(zip(self.keys, row, strict=True)) for row in rows], confidence)
+
+    def _one(self, label: Any, row: list[float]) -> Answer:
+        """Return the answer to one row: what `answer` does, in fewer steps."""
+        position = self.positions.get(label)
+        confidence = None if position is None else row[position]
+        return Answer([label], [dict(zip(self.keys, row))], [confidence])  # noqa: B905 - as long as each other
 
     def _values(self, values: NDArray[Any]) -> Answer:
         if values.dtype.kind != "f" or np.isfinite(values).all():

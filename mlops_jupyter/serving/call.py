@@ -80,7 +80,7 @@ class Outcome:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answered:
     """A call whose rows were predicted, before it is written down."""
 

@@ -55,7 +55,7 @@ class Limits:
     rows: int = 100_000
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Request:
     """A valid request.
 

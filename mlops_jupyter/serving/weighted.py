@@ -96,8 +96,8 @@ class WeightedRouter:
         return None
 
     def shadows(self) -> Sequence[Variant]:
-        """Return the variants that get a copy of each request."""
-        return self._current().shadows
+        """Return the variants that get a copy of each request, by the table that the last one was sent by."""
+        return self._arms.shadows
 
     def stable(self) -> Variant:
         """Return the variant whose contract ``/schema`` and ``/docs`` show."""

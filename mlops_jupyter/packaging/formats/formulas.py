@@ -26,7 +26,7 @@ from sklearn import (
     svm,
 )
 
-from .notation import Graph, Tensor, classifier, labelled, margins, regressor, transformer
+from .notation import Graph, Tensor, classifier, decided, labelled, labels, margins, regressor, transformer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +36,22 @@ if TYPE_CHECKING:
 def line_margin(graph: Graph, model: Any, x: Tensor) -> Tensor:  # noqa: ARG001
     """Return the distance from the plane."""
     return x @ model.coef_.T + np.atleast_1d(model.intercept_)
+
+
+@decided(linear_model.LogisticRegression, linear_model.LogisticRegressionCV)
+def logistic(graph: Graph, model: Any, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return classes and their probabilities; skl2onnx's own takes a third more time for one row."""
+    slope, intercept = model.coef_.T.astype(np.float64), np.atleast_1d(model.intercept_)
+    if len(model.classes_) > 2:
+        margin = x @ slope + intercept
+        scores = graph("Softmax", margin, axis=1)
+        if model.solver == "liblinear":  # one against the rest, which scikit-learn 1.9 has no more
+            alone = graph("Sigmoid", margin)
+            scores = alone / alone.sum()
+    else:
+        margin = x @ np.hstack([-slope, slope]) + np.array([-intercept[0], intercept[0]])
+        scores = graph("Sigmoid", margin)
+    return labels(graph, model.classes_, margin.argmax()), scores
 
 
 def squared_distances(x: Tensor, points: Any) -> Tensor:

@@ -198,6 +198,8 @@ class Graph:
 def labels(graph: Graph, classes: Any, index: Tensor) -> Tensor:
     """Return the class of each row from its number."""
     classes = np.asarray(classes)
+    if classes.dtype.kind in "iu" and np.array_equal(classes, np.arange(len(classes))):
+        return index
     table = classes.astype(str) if classes.dtype.kind in "OUS" else classes.astype(np.int64)
     return graph.rows_of(table, index)
 

@@ -44,6 +44,8 @@ class GraphRuntime:
         options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
         options.log_severity_level = 4  # what fails is raised as well
         self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        # what is beneath its `run`, which looks at the names of the inputs again at each call
+        self._ask = getattr(self._session, "_sess", self._session).run
         self._inputs = [(i.name, i.type) for i in self._session.get_inputs()]
         self._failure = onnxruntime.capi.onnxruntime_pybind11_state.InvalidArgument
         self._matrix = self._inputs == [(MATRIX, "tensor(double)")]
@@ -51,6 +53,7 @@ class GraphRuntime:
         self._single = {c["name"] for c in schema["input"]["columns"] if c["dtype"] in ("float32", "float16")}
         self._plain = self._matrix and not self._single
         self._outputs = schema["output"]["outputs"]
+        self._one = len(self._outputs) == 1
         self._wanted = [o.name for o in self._session.get_outputs()][
             : 2 if gives_probabilities(schema) else 1
         ]
@@ -82,13 +85,16 @@ class GraphRuntime:
 
     def _run(self, feeds: dict[str, NDArray[Any]]) -> Prediction:
         try:
-            labels, *rest = self._session.run(self._wanted, feeds)
+            labels, *rest = self._ask(self._wanted, feeds, None)
         except self._failure as problem:
             # the row of an unseen category lies outside the encoder's table: see packaging's encoders
             raise ValueError(
                 f"the model refuses these rows: {str(problem).rpartition(':')[2].strip()}"
             ) from None
-        outputs = [as_declared(a, o) for a, o in zip(split_outputs(labels), self._outputs, strict=True)]
+        if self._one and labels.ndim == 1:
+            outputs = [as_declared(labels, self._outputs[0])]
+        else:
+            outputs = [as_declared(a, o) for a, o in zip(split_outputs(labels), self._outputs, strict=True)]
         probabilities = _tables(rest[0], self._outputs) if rest else None
         _refuse_missing(probabilities or outputs)
         return Prediction(outputs, probabilities)
@@ -104,7 +110,10 @@ def _refuse_missing(answers: list[NDArray[Any]]) -> None:
 def _has_nan(answer: NDArray[np.float64]) -> bool:
     if answer.size > _FEW:
         return bool(np.isnan(answer).any())
-    return any(value != value for value in answer.ravel().tolist())  # for one row a tenth of the time
+    for value in answer.ravel().tolist():  # for one row a tenth of the time
+        if value != value:
+            return True
+    return False
 
 
 def _tables(probabilities: Any, outputs: list[dict[str, Any]]) -> list[NDArray[np.float64]]:

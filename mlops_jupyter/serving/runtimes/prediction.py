@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..batch import Batch
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Prediction:
     """Labels or values for a batch of rows.
 
@@ -106,4 +106,5 @@ def as_declared(labels: NDArray[Any], output: dict[str, Any]) -> NDArray[Any]:
     >>> as_declared(np.array([1, 0]), {"type": "boolean"}).tolist()
     [True, False]
     """
-    return np.asarray(_TYPES.get(output["type"], lambda same: same)(labels))
+    convert = _TYPES.get(output["type"])
+    return np.asarray(labels if convert is None else convert(labels))
