@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from mlops_jupyter.verbs.building import package, verify
     from mlops_jupyter.verbs.catalog import alias, card, diff, models, register, show, versions
+    from mlops_jupyter.verbs.deploying import deploy
     from mlops_jupyter.verbs.endpoints import (
-        deploy,
         history,
         logs,
         predict,
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         stop,
     )
     from mlops_jupyter.verbs.housekeeping import audit, clean, doctor, overview, remove
+    from mlops_jupyter.verbs.keys import key
     from mlops_jupyter.verbs.load_checks import loadtest
     from mlops_jupyter.verbs.tracking import track
 
@@ -41,6 +42,7 @@ __all__ = [
     "diff",
     "doctor",
     "history",
+    "key",
     "load_ipython_extension",
     "loadtest",
     "logs",

@@ -10,14 +10,12 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import re
 import secrets
 import time
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from mlops_jupyter.errors import IntegrityError, NotFoundError, UsageError, WorkspaceError, did_you_mean
+from mlops_jupyter.errors import IntegrityError, NotFoundError, WorkspaceError, did_you_mean
 from mlops_jupyter.serving.access.keys import (
     KEYS,
     SCOPES,
@@ -39,8 +37,6 @@ OWNERS_SECRET = "owner.secret"
 PREFIX = "mlops_"  # by which those who search for leaked secrets find ours
 _LOCK = "keys.lock"
 _RANDOM_BYTES = 32
-_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
 def keys_folder(deployments: Path, name: str) -> Path:
@@ -134,48 +130,6 @@ def owners_secret(folder: Path) -> str:
         return (folder / OWNERS_SECRET).read_text("ascii") if has_keys(folder) else ""
     except OSError:
         return ""
-
-
-def expiry(text: str, now: float | None = None) -> float | None:
-    """Return when what was written comes to pass, in seconds since the epoch; None for ``never``.
-
-    Parameters
-    ----------
-    text : str
-        ``30d``, ``12h``, ``2027-01-31``, ``2027-01-31T12:00+01:00`` or ``never``; UTC unless it says so.
-    now : float, optional
-        What a span is counted from.
-
-    Raises
-    ------
-    UsageError
-        When it cannot be read or is past.
-
-    Examples
-    --------
-    >>> expiry("2h", now=1000.0)
-    8200.0
-    """
-    if text == "never":
-        return None
-    now = time.time() if now is None else now
-    moment = _moment(text.strip(), now)
-    if moment is None:
-        raise UsageError(f"--expires cannot be {text!r}", hint="30d, 12h, 2027-01-31 or never")
-    if moment <= now:
-        raise UsageError(f"--expires {text} is past")
-    return moment
-
-
-def _moment(text: str, now: float) -> float | None:
-    span = _SPAN.fullmatch(text)
-    if span:
-        return now + float(span[1]) * _SECONDS[span[2]]
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def _new_id(taken: set[str]) -> str:

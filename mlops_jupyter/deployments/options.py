@@ -30,12 +30,12 @@ _UNIT = re.compile(r"(header|cookie|field):(\S.*)")
 _SEVERAL = ("capture_masked", "capture_hashed", "hosts")
 
 
-def asked_options(given: Mapping[str, Any]) -> dict[str, Any]:
+def asked_options(**given: Any) -> dict[str, Any]:
     """Return what was asked, each value checked by itself; None counts as not asked.
 
     Parameters
     ----------
-    given : mapping
+    **given
         Fields of `Options`; 0 takes back a rate, a burst or a port, ``off`` a certificate.
 
     Raises
@@ -45,7 +45,7 @@ def asked_options(given: Mapping[str, Any]) -> dict[str, Any]:
 
     Examples
     --------
-    >>> asked_options({"unit": "header:X-User", "rate": 0, "cache": None})
+    >>> asked_options(unit="header:X-User", rate=0, cache=None)
     {'unit': 'header:x-user', 'rate': None}
     """
     return {name: _checked(name, value) for name, value in given.items() if value is not None}

@@ -38,9 +38,14 @@ def last_lines(files: list[Path], count: int) -> list[str]:
     return list(kept)
 
 
-def example_call(url: str, package: Path) -> str:
-    """Return a command that calls the endpoint with the package's example; empty when very long."""
+def example_call(url: str, package: Path, certificate: str | None = None, *, keyed: bool = False) -> str:
+    """Return a command that calls the endpoint with the package's example; empty when very long.
+
+    With keys it takes one from the environment, which is where a secret is not written down.
+    """
     schema = json.loads((package / "model" / "feature_schema.json").read_bytes())
     body = json.dumps({"features": example_record(schema)})
-    text = f"curl {url}/predict -H 'content-type: application/json' -d {shlex.quote(body)}"
+    trusted = f" --cacert {shlex.quote(certificate)}" if certificate else ""
+    key = ' -H "authorization: Bearer $MLOPS_API_KEY"' if keyed else ""
+    text = f"curl{trusted} {url}/predict{key} -H 'content-type: application/json' -d {shlex.quote(body)}"
     return text if len(text) <= _LONGEST_EXAMPLE else ""

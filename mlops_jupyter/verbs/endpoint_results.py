@@ -54,6 +54,10 @@ class Deployed(Result):
         Why the previous version is not loaded, when it is not.
     isolated : bool
         Whether it runs in an environment of its own pins.
+    terms : tuple of pairs of str
+        On which terms it serves, in words: who may call, what is kept, by which certificate.
+    concerns : tuple of str
+        What the reader should give a thought to.
     """
 
     name: str
@@ -69,6 +73,8 @@ class Deployed(Result):
     example: str = ""
     note: str = ""
     isolated: bool = False
+    terms: tuple[tuple[str, str], ...] = ()
+    concerns: tuple[str, ...] = ()
 
     @property
     def headline(self) -> str:
@@ -84,8 +90,9 @@ class Deployed(Result):
             pairs.append(("through Jupyter", self.proxy_url))
         if self.isolated:
             pairs.append(("environment", "of its own pins"))
-        pairs += [("generation", self.generation), ("took", Quantity(self.seconds, "s"))]
+        pairs += [*self.terms, ("generation", self.generation), ("took", Quantity(self.seconds, "s"))]
         yield Facts(tuple(pairs))
+        yield from (Note(concern, "warn") for concern in self.concerns)
         if self.note:
             yield Note(self.note, "warn")
         elif self.previous and self.previous != self.version:

@@ -3,102 +3,24 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops_jupyter.errors import MlopsError, RefusedError, UsageError
-from mlops_jupyter.verbs.endpoint_results import Deployed, RolledBack, Started, Stopped
+from mlops_jupyter.verbs.endpoint_results import RolledBack, Started, Stopped
 from mlops_jupyter.verbs.progress import progress
 from mlops_jupyter.verbs.table import verb
 from mlops_jupyter.verbs.watching import history, logs, open_state, predict, status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from pathlib import Path
 
     from mlops_jupyter.deployments.folder import Serving
     from mlops_jupyter.deployments.live import Live as LiveDeployment
-    from mlops_jupyter.deployments.live import Wish
     from mlops_jupyter.store.database import Store
     from mlops_jupyter.store.workspace import Workspace
-    from mlops_jupyter.verbs.types import DeploymentName, ModelName, VersionName
+    from mlops_jupyter.verbs.types import DeploymentName, VersionName
 
-__all__ = ["deploy", "history", "logs", "predict", "rollback", "start", "status", "stop"]
-
-
-@verb(stage="endpoints", audited=True)
-def deploy(
-    model: ModelName,
-    *,
-    version: VersionName | None = None,
-    as_: DeploymentName | None = None,
-    port: int | None = None,
-    workers: int | None = None,
-    isolated: bool | None = None,
-    reason: str | None = None,
-) -> Deployed:
-    """Bring a registered version live as an HTTP endpoint on this machine.
-
-    The new version is verified, loaded and warmed beside the one that serves, and takes over when it is
-    ready; no request fails. The old one stays loaded, so that `rollback` is one write. The endpoint
-    outlives the notebook.
-
-    Parameters
-    ----------
-    model : ModelName
-        The registered model.
-    version : VersionName, optional
-        ``1.2.0``, a registry number or ``@alias``; the highest registered version when left out.
-    as_ : DeploymentName, optional
-        The deployment's name; the model's own when left out. Only the deployment of the model's own name
-        moves the alias ``champion``.
-    port : int, optional
-        The port to listen on; remembered. A free one of 8080 to 8180 when left out.
-    workers : int, optional
-        Worker processes.
-    isolated : bool, optional
-        Serve from an environment of the package's own pins, made by uv, in place of this one; remembered.
-    reason : str, optional
-        Why, for the history.
-
-    Returns
-    -------
-    Deployed
-        What is live, where, and what can be gone back to.
-
-    Raises
-    ------
-    NotFoundError
-        When there is no such model or version.
-    ConflictError
-        When another deploy is going on there, or something was rolled back in the meantime.
-    IntegrityError
-        When the package is not what was registered; the old version serves on.
-    UnavailableError
-        When the port is in use (the message says by whom), MLflow is down, or the version does not come up.
-
-    Examples
-    --------
-    >>> mlops.deploy("churn", version="1.2.0")  # doctest: +SKIP
-    """
-    from mlops_jupyter.deployments.live import Wish, go_live
-    from mlops_jupyter.registry import obtain
-    from mlops_jupyter.store.settings import settings
-    from mlops_jupyter.store.versions import get_version
-
-    began = time.monotonic()
-    workspace, store = open_state()
-    record = get_version(store, model, version)
-    chosen = settings(port=port, workers=workers)
-    with progress(f"deploy {model} {record.version}") as report:
-        report("verify")
-        package = obtain(workspace, store, record)
-        wish = Wish(
-            "deploy", as_ or model, model, record.version, record.digest, package, chosen.host,
-            chosen.port, chosen.workers if workers else None, isolated, reason,
-        )  # fmt: skip
-        live = go_live(workspace, store, wish, report)
-        alias = _move_champion(workspace, store, wish, report) if live.changed else ""
-    return _deployed(live, time.monotonic() - began, alias)
+__all__ = ["history", "logs", "predict", "rollback", "start", "status", "stop"]
 
 
 @verb(stage="endpoints")  # keeps its own record: it must work when the audit log cannot be written
@@ -134,8 +56,7 @@ def rollback(
     --------
     >>> mlops.rollback("churn", to="1.1.0", reason="late flights are missed")  # doctest: +SKIP
     """
-    from mlops_jupyter.deployments.addresses import url_of
-    from mlops_jupyter.deployments.folder import find_folder, read_address, require_serving
+    from mlops_jupyter.deployments.folder import find_folder, require_serving
     from mlops_jupyter.deployments.swap import swap, target_of
     from mlops_jupyter.store.database import open_store
     from mlops_jupyter.store.workspace import Workspace, find_workspace
@@ -152,7 +73,7 @@ def rollback(
     before = time.perf_counter() - began
     swapped = swap(lambda: open_store(workspace), folder, target, reason)
     return RolledBack(
-        deployment, swapped.version, swapped.previous, url_of(*read_address(folder)), swapped.generation,
+        deployment, swapped.version, swapped.previous, _url(folder), swapped.generation,
         swapped.milliseconds + before * 1000, True, swapped.answer["predictions"][0], reason,
         _queue_champion(workspace, folder, swapped.version), swapped.recorded,
     )  # fmt: skip
@@ -224,34 +145,11 @@ def stop(deployment: DeploymentName) -> Stopped:
     return Stopped(deployment, tuple(end(store, folder)))
 
 
-def _deployed(live: LiveDeployment, seconds: float, alias: str) -> Deployed:
-    from mlops_jupyter.deployments.addresses import proxy_url_of, url_of
-    from mlops_jupyter.deployments.records import example_call
+def _url(folder: Path) -> str:
+    from mlops_jupyter.deployments.addresses import url_of
+    from mlops_jupyter.deployments.folder import read_address, read_certificate
 
-    record, serving = live.record, live.serving
-    url = url_of(record.host, record.port)
-    return Deployed(
-        record.name, record.model, serving.stable.version, url, proxy_url_of(record.port),
-        serving.spec.generation, live.previous, seconds, live.changed, alias,
-        example_call(url, Path(serving.stable.package)), live.note, record.isolated,
-    )  # fmt: skip
-
-
-def _move_champion(workspace: Workspace, store: Store, wish: Wish, report: Callable[[str], None]) -> str:
-    """Move the alias in MLflow; when it is down the move waits, and the endpoint serves all the same."""
-    from mlops_jupyter.deployments.folder import CHAMPION
-    from mlops_jupyter.registry import move_alias
-    from mlops_jupyter.store.outbox import queue_alias
-
-    if wish.name != wish.model:
-        return f"alias {CHAMPION} stays where it was: only the deployment {wish.model} moves it"
-    report("alias")
-    try:
-        move_alias(workspace, store, wish.model, CHAMPION, wish.version)
-    except MlopsError as problem:
-        queue_alias(store, wish.model, CHAMPION, wish.version)
-        return f"alias {CHAMPION} will follow when MLflow answers again ({problem.what})"
-    return f"alias {CHAMPION} points to {wish.version}"
+    return url_of(*read_address(folder), tls=read_certificate(folder) is not None)
 
 
 def _queue_champion(workspace: Workspace, folder: Path, version: str) -> str:
@@ -270,7 +168,6 @@ def _load_and_go_back(
     workspace: Workspace, folder: Path, serving: Serving, to: str, reason: str | None, began: float
 ) -> RolledBack:
     """Go back to a version that is not loaded: a generation is made of it first."""
-    from mlops_jupyter.deployments.addresses import url_of
     from mlops_jupyter.store import audit
     from mlops_jupyter.store.database import open_store
 
@@ -284,10 +181,10 @@ def _load_and_go_back(
         audit.finish(store, entry, f"{type(problem).__name__}: {problem}", outcome)
         raise
     milliseconds = (time.perf_counter() - began) * 1000
-    now, record = live.serving, live.record
+    now = live.serving
     audit.finish(store, entry, f"{folder.name} answers with {now.stable.version}")
     return RolledBack(
-        folder.name, now.stable.version, serving.stable.version, url_of(record.host, record.port),
+        folder.name, now.stable.version, serving.stable.version, _url(folder),
         now.spec.generation, milliseconds, False, None, reason,
         _queue_champion(workspace, folder, now.stable.version),
     )  # fmt: skip
@@ -296,7 +193,7 @@ def _load_and_go_back(
 def _load(
     workspace: Workspace, store: Store, folder: Path, serving: Serving, to: str, reason: str | None
 ) -> LiveDeployment:
-    from mlops_jupyter.deployments.folder import read_address, read_model
+    from mlops_jupyter.deployments.folder import read_model
     from mlops_jupyter.deployments.live import Wish, go_live
     from mlops_jupyter.registry import cached, obtain
     from mlops_jupyter.store.versions import get_version
@@ -308,7 +205,6 @@ def _load(
         report("verify")
         package = cached(workspace, version) or obtain(workspace, store, version)
         wish = Wish(
-            "rollback", folder.name, version.model, version.version, version.digest, package,
-            read_address(folder)[0], reason=reason,
+            "rollback", folder.name, version.model, version.version, version.digest, package, reason=reason,
         )  # fmt: skip
         return go_live(workspace, store, wish, report)

@@ -38,7 +38,7 @@ MODULES: Final[dict[str, str]] = {
     "diff": "catalog",
     "alias": "catalog",
     "card": "catalog",
-    "deploy": "endpoints",
+    "deploy": "deploying",
     "predict": "endpoints",
     "loadtest": "load_checks",
     "status": "endpoints",
@@ -47,6 +47,7 @@ MODULES: Final[dict[str, str]] = {
     "rollback": "endpoints",
     "start": "endpoints",
     "stop": "endpoints",
+    "key": "keys",
     "overview": "housekeeping",
     "doctor": "housekeeping",
     "clean": "housekeeping",
@@ -138,16 +139,18 @@ class _Entry:
 _entries: dict[str, _Entry] = {}
 
 
-def verb(*, stage: str, audited: bool = False) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def verb(
+    *, stage: str, audited: bool | Callable[[dict[str, Any]], bool] = False
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Enter a function in the command table.
 
     Parameters
     ----------
     stage : str
         The heading of help it stands under: ``build``, ``catalog``, ``endpoints``, ``workspace``, ``track``.
-    audited : bool
-        Whether calls of it are recorded in the audit log, before and after. A verb called from an audited
-        verb is part of that one record.
+    audited : bool or callable
+        Whether calls of it are recorded in the audit log, before and after; a callable says so by the
+        arguments. A verb called from an audited verb is part of that one record.
     """
 
     def enter(function: Callable[P, R]) -> Callable[P, R]:
@@ -157,7 +160,8 @@ def verb(*, stage: str, audited: bool = False) -> Callable[[Callable[P, R]], Cal
         @functools.wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
             given = signature.bind(*args, **kwargs).arguments
-            with calls.recording(name, given if audited else None) as record:
+            recorded = audited(given) if callable(audited) else audited
+            with calls.recording(name, given if recorded else None) as record:
                 result = function(*args, **kwargs)
                 record.result = result
             return calls.stamped(result, name, signature, given)
