@@ -1,15 +1,17 @@
 """V2 over gRPC, in the worker that also answers HTTP, through the same gate: same keys, routing and counts.
 
-Every worker of every generation listens on the one port by itself (``SO_REUSEPORT``), and the kernel spreads
-connections over them. A worker that drains tells its clients so (GOAWAY): they connect again, to one that
-stays, and what is in hand is finished.
+A connection lasts a few seconds, then its client is told (GOAWAY) to make another, which its channel does
+without a failed request. So clients spread over the workers again and again, and a worker that drains only
+has to take no more connections (`relay`): gRPC's own way to stop cancels what arrives while it does.
 
 grpc and protobuf are imported with this module, and it only where a deployment asks for gRPC.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -27,10 +29,11 @@ from .dialects.v2_metadata import (
     versions_of,
 )
 from .problems import InvalidRequest
+from .relay import Relay
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Awaitable, Callable, Mapping
-    from pathlib import Path
 
     from .call import Outcome
     from .gate import Gate, Reply
@@ -53,6 +56,7 @@ _CODES: Mapping[int, grpc.StatusCode] = {
     504: grpc.StatusCode.DEADLINE_EXCEEDED,
 }
 _ENVELOPE = 1 << 16  # bytes that names, shapes and parameters may add to the values
+_POLL = 0.05
 _OF_HTTP = frozenset({b"connection", b"inference-header-content-length", b"www-authenticate"})
 
 
@@ -63,63 +67,68 @@ class GrpcDoor:
     ----------
     gate : Gate
         What answers.
-    host, port : str, int
-        Where to listen; port 0 for any that is free, see `port`.
+    path : str
+        Where gRPC's own server listens: a Unix socket, in a folder that is only ours.
     body_bytes : int
         How large a request may be.
     certificate, key : Path, optional
         PEM files; with them it speaks TLS.
+    longest : float
+        Seconds that a connection lasts; then its client is told to make a new one, and does so unnoticed.
     """
 
     def __init__(
         self,
         gate: Gate,
-        host: str,
-        port: int,
+        path: str,
         *,
         body_bytes: int,
         certificate: Path | None = None,
         key: Path | None = None,
+        longest: float = 10.0,
     ) -> None:
-        self._gate = gate
-        self._address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self._gate, self._path, self._relay = gate, path, Relay(path)
         self._credentials = _credentials(certificate, key) if certificate and key else None
-        self._most = body_bytes + _ENVELOPE
-        self._server: grpc.aio.Server | None = None
-        self.port = port
-
-    async def start(self) -> None:
-        """Listen.
-
-        Raises
-        ------
-        OSError
-            When the port cannot be had.
-        """
-        options = (
-            ("grpc.max_receive_message_length", self._most),
+        self._options = (
+            ("grpc.max_receive_message_length", body_bytes + _ENVELOPE),
             ("grpc.max_send_message_length", -1),
-            ("grpc.so_reuseport", 1),
+            ("grpc.max_connection_age_ms", int(longest * 1000)),
         )
-        server = grpc.aio.server(options=options)
+        self._server: grpc.aio.Server | None = None
+
+    async def start(self, listener: socket.socket) -> None:
+        """Answer who connects to a listening socket, which is the door's from now on."""
+        server = grpc.aio.server(options=self._options)
         server.add_generic_rpc_handlers((_handler(self._gate),))
-        try:
-            self.port = self._bind(server)
-        except RuntimeError:
-            raise OSError(f"gRPC cannot listen on {self._address}: the port is taken, or not ours") from None
+        Path(self._path).unlink(missing_ok=True)
+        if self._credentials is None:
+            server.add_insecure_port(f"unix:{self._path}")
+        else:
+            server.add_secure_port(f"unix:{self._path}", self._credentials)
         await server.start()
+        self._relay.start(listener)
         self._server = server
 
-    def _bind(self, server: grpc.aio.Server) -> int:
-        if self._credentials is None:
-            return int(server.add_insecure_port(self._address))
-        return int(server.add_secure_port(self._address, self._credentials))
+    async def drain(self, grace: float) -> None:
+        """Take no more connections, and return when those there are have ended, or after `grace` seconds.
+
+        No request fails by that: each connection ends when its time is over, after its last answer.
+        """
+        self._relay.close()
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + grace
+        while self._relay.connections and loop.time() < deadline:
+            await asyncio.sleep(_POLL)
+        await self.stop(0)
 
     async def stop(self, grace: float) -> None:
         """Take no more requests, and return when those in hand are answered, or after `grace` seconds."""
+        self._relay.close()
         server, self._server = self._server, None
         if server is not None:
             await server.stop(grace)
+        await self._relay.abort()
+        Path(self._path).unlink(missing_ok=True)
 
 
 def _credentials(certificate: Path, key: Path) -> grpc.ServerCredentials:
