@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..model_input import input_maker
 from ..parts import parts
 from ..trust import load_skops
+from .labelling import label_margin, labels_of
 from .prediction import Prediction, gives_probabilities, split_outputs, split_probabilities
 
 if TYPE_CHECKING:
@@ -31,6 +34,8 @@ class NativeRuntime:
         self.schema = schema
         self._input = input_maker(schema)
         self._probabilities = gives_probabilities(schema)
+        several = len(schema["output"]["outputs"]) > 1
+        self._margin = label_margin(model) if self._probabilities and not several else None
 
     def predict(self, batch: Batch) -> Prediction:
         """Answer a validated batch."""
@@ -38,10 +43,19 @@ class NativeRuntime:
 
     def predict_input(self, model_input: Any) -> Prediction:
         """Answer what the model itself takes."""
+        if self._margin is not None:
+            return self._predict_once(model_input, self._margin)
         labels = split_outputs(self.model.predict(model_input))
         if not self._probabilities:
             return Prediction(labels)
         return Prediction(labels, split_probabilities(self.model.predict_proba(model_input), len(labels)))
+
+    def _predict_once(self, model_input: Any, margin: float) -> Prediction:
+        table = np.asarray(self.model.predict_proba(model_input), dtype=np.float64)
+        labels = labels_of(table, self.model.classes_, margin)
+        if labels is None:
+            labels = np.asarray(self.model.predict(model_input))
+        return Prediction([labels], [table])
 
 
 def open_skops(folder: Path, config: dict[str, Any], schema: dict[str, Any]) -> NativeRuntime:
