@@ -1,0 +1,1 @@
+"""What servers captured: found and read, never changed."""

@@ -1,0 +1,162 @@
+"""What a variant says of one request, and many of them as Arrow record batches."""
+
+from __future__ import annotations
+
+from itertools import chain
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from .arrays import nothing, numbers, repeated, same_text, texts
+from .features import FeatureArrays
+from .layout import UTC, Layout, arrow_schema
+from .pieces import step_aside
+from .results import ResultArrays
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from ..batch import Batch
+    from .hashing import Hasher
+
+Rows: TypeAlias = "list[tuple[Any, ...]] | NDArray[Any] | Batch | None"
+#: time_ns, prediction_id, unit, role, status, seconds, rows, labels, tables, error: a plain tuple, since one
+#: is made for every request. `rows` is None when the request was refused; where all features are doubles it
+#: may be an array of shape (rows, features), which is the cheapest to keep. `labels` and `tables` are None
+#: when nothing was predicted, and `tables` where the model gives no probabilities.
+Entry: TypeAlias = "tuple[int, str, str, str, int, float, Rows, Any, Any, str]"
+
+Said: TypeAlias = tuple[tuple[Any, ...], ...]
+
+FORMAT = "1"
+MOST_ROWS = 8192  # of one record batch
+_FIRST = itemgetter(0)
+_GOT = ", got "  # what follows it in an error is a value of the request
+
+
+class Entries:
+    """Turns entries of one version into record batches.
+
+    Parameters
+    ----------
+    layout : Layout
+        The columns.
+    about : dict of str to str
+        Of the version: ``model``, ``version``, ``digest``.
+    hasher : Hasher or None
+        For what is hashed.
+    """
+
+    def __init__(self, layout: Layout, about: dict[str, str], hasher: Hasher | None) -> None:
+        self.schema = arrow_schema(layout.columns, about | {"format": FORMAT})
+        self._layout, self._version, self._hasher = layout, about["version"], hasher
+        self._features = FeatureArrays(layout.features, hasher)
+        self._results = ResultArrays(layout)
+
+    def batches(self, entries: Sequence[Entry]) -> Iterator[pa.RecordBatch]:
+        """Yield the record batches of some entries.
+
+        Raises whatever Python, NumPy or Arrow say of an entry that has not the form of the schema.
+        """
+        for said in _alike(entries):
+            batch = self._batch(said)
+            for start in range(0, batch.num_rows, MOST_ROWS):
+                yield batch.slice(start, MOST_ROWS)
+
+    def _batch(self, said: Said) -> pa.RecordBatch:
+        import pyarrow as pa
+
+        rows, labels, tables = said[6:9]
+        entries = len(rows)
+        counts = None if rows[0] is None else _counts(rows)
+        total = entries if counts is None else int(counts.sum())
+        if total == entries:
+            counts = None
+        request = self._request([repeated(values, counts) for values in (*said[:6], said[9])], total)
+        request.insert(1, _numbers(counts, total))
+        step_aside()
+        features = self._rows(rows, total)
+        step_aside()
+        predictions = self._results.predictions(None if labels[0] is None else labels, total)
+        scores = self._results.scores(None if tables[0] is None else tables, total)
+        arrays = [*request, *features, *predictions, *scores]
+        return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+
+    def _request(self, said: Sequence[Any], rows: int) -> list[pa.Array]:
+        """Return the columns of the request, but for the number of the row."""
+        times, ids, units, roles, statuses, seconds, errors = said
+        return [
+            texts(ids),
+            self._units(units),
+            numbers(np.fromiter(times, np.int64, rows) // 1000, UTC),
+            same_text(roles[0], rows) if len(set(roles)) == 1 else texts(roles),
+            same_text(self._version, rows),
+            numbers(np.fromiter(statuses, np.int16, rows), "int16"),
+            numbers(np.fromiter(seconds, np.float64, rows), "double"),
+            self._errors(errors),
+        ]
+
+    def _rows(self, rows: Sequence[Any], total: int) -> list[pa.Array]:
+        if rows[0] is None:
+            return self._features.nothing(total)
+        if isinstance(rows[0], list):
+            return self._features.of_rows(rows[0] if len(rows) == 1 else list(chain.from_iterable(rows)))
+        if isinstance(rows[0], np.ndarray):
+            return self._features.of_block(np.concatenate(rows))
+        return self._features.of_batches(rows)
+
+    def _units(self, units: Sequence[str]) -> pa.Array:
+        if self._layout.unit == "masked" or not any(units):
+            return nothing("string", len(units))
+        if self._layout.unit == "hashed" and self._hasher is not None:
+            return texts([self._hasher.hashed(unit or None) for unit in units])
+        return texts(units if all(units) else [unit or None for unit in units])
+
+    def _errors(self, errors: Sequence[str]) -> pa.Array:
+        if not any(errors):
+            return nothing("string", len(errors))
+        if self._layout.secretive:
+            errors = [error.partition(_GOT)[0] for error in errors]
+        return texts([error or None for error in errors])
+
+
+def _alike(entries: Sequence[Entry]) -> Iterator[Said]:
+    """Yield what the entries say, item by item, in groups of one form: nearly always all of them at once."""
+    said = tuple(zip(*entries, strict=True))
+    if all(len(_forms(values)) == 1 for values in said[6:9]):
+        yield said
+        return
+    groups: dict[Any, list[Entry]] = {}
+    for form, entry in zip(zip(*map(_each_form, said[6:9]), strict=True), entries, strict=True):
+        groups.setdefault(form, []).append(entry)
+    for group in groups.values():
+        yield tuple(zip(*group, strict=True))
+
+
+def _forms(values: Sequence[Any]) -> set[type]:
+    """Return the types of values; of lists, since some hold arrays, those of their first items."""
+    types = set(map(type, values))
+    if types != {list}:
+        return types
+    return set(map(type, map(_FIRST, values))) if all(values) else {list, type(None)}
+
+
+def _each_form(values: Sequence[Any]) -> Iterator[type]:
+    return (type(value[0]) if type(value) is list and value else type(value) for value in values)
+
+
+def _counts(rows: Sequence[Any]) -> NDArray[np.int64]:
+    sizes = map(len, rows) if isinstance(rows[0], list | np.ndarray) else (batch.rows for batch in rows)
+    return np.fromiter(sizes, np.int64, len(rows))
+
+
+def _numbers(counts: NDArray[np.int64] | None, total: int) -> pa.Array:
+    """Return the number of each row within its request."""
+    if counts is None:
+        return numbers(np.zeros(total, np.int32), "int32")
+    starts = np.cumsum(counts) - counts
+    return numbers(np.arange(total) - np.repeat(starts, counts), "int32")

@@ -1,0 +1,108 @@
+"""Requests and answers of one version, recorded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from .entries import Entries, Entry
+from .hashing import Hasher, read_key
+from .journal import Journal
+from .layout import make_layout
+from .retention import Retention
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..options import Options
+    from ..router import Contract
+
+FOLDER = "capture"
+_DIGEST = 8  # hex digits of it in a folder's name
+
+
+class Record(Protocol):
+    """Takes an entry, and about how many bytes it keeps from being freed."""
+
+    def __call__(self, entry: Entry, size: int = 0) -> bool:
+        """Return whether there was room for it."""
+        ...
+
+
+class Recorder:
+    """Records what a version is asked and what it answers.
+
+    Parameters
+    ----------
+    folder : Path or None
+        The deployment's; None records nothing.
+    contract : Contract
+        What the version takes and answers.
+    version, digest : str
+        Which it is.
+    options : Options
+        Whether to capture, what is masked or hashed, how much is kept.
+    writer : str
+        Names this process in the names of the files.
+
+    Attributes
+    ----------
+    idle : bool
+        Whether it records nothing, so that no entry need be made.
+    record : callable
+        Takes an `Entry`, and about how many bytes its request had. It never waits: with no room, it drops
+        the entry and counts it.
+    """
+
+    record: Record
+
+    def __init__(
+        self,
+        folder: Path | None,
+        contract: Contract,
+        version: str,
+        digest: str,
+        options: Options,
+        writer: str = "server",
+    ) -> None:
+        self.idle = folder is None or not options.capture
+        self._journal: Journal | None = None
+        self.record = _ignore
+        if folder is None or not options.capture:
+            return
+        about = {"model": contract.model, "version": version, "digest": digest}
+        layout = make_layout(contract, options)
+
+        def entries() -> Entries:
+            hasher = Hasher(read_key(folder)) if layout.secretive else None
+            return Entries(layout, about, hasher)
+
+        capture = folder / FOLDER
+        retention = Retention(capture, options.capture_days, options.capture_bytes)
+        self._journal = Journal(capture / capture_name(version, digest), writer, entries, retention)
+        self.record = self._journal.add
+
+    @property
+    def dropped(self) -> int:
+        """How many entries found no room, in memory or on the disk."""
+        return self._journal.dropped if self._journal else 0
+
+    def close(self, seconds: float = 2.0) -> None:
+        """Write what waits, for at most so many seconds; what comes after is dropped and counted."""
+        if self._journal:
+            self._journal.close(seconds)
+
+
+def capture_name(version: str, digest: str) -> str:
+    """Return the folder of a version's captures, within ``capture/``.
+
+    Examples
+    --------
+    >>> capture_name("1.2.0", "sha256:0123456789abcdef")
+    '1.2.0-01234567'
+    """
+    return f"{version}-{digest.rpartition(':')[2][:_DIGEST]}"
+
+
+def _ignore(entry: Entry, size: int = 0) -> bool:  # noqa: ARG001
+    """Record nothing, and lose nothing that was wanted."""
+    return True
