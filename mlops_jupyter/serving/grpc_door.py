@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ from .dialects.v2_metadata import (
     versions_of,
 )
 from .problems import InvalidRequest
-from .relay import Relay
+from .relay import Relay, shared_socket
 
 if TYPE_CHECKING:
     import socket
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     from .call import Outcome
     from .gate import Gate, Reply
+    from .options import Options
 
     Answer = Callable[[Any, Any], Awaitable[Any]]
 
@@ -67,6 +69,8 @@ class GrpcDoor:
     ----------
     gate : Gate
         What answers.
+    listener : socket
+        Bound to where clients come; the door's from now on.
     path : str
         Where gRPC's own server listens: a Unix socket, in a folder that is only ours.
     body_bytes : int
@@ -80,6 +84,7 @@ class GrpcDoor:
     def __init__(
         self,
         gate: Gate,
+        listener: socket.socket,
         path: str,
         *,
         body_bytes: int,
@@ -87,7 +92,8 @@ class GrpcDoor:
         key: Path | None = None,
         longest: float = 10.0,
     ) -> None:
-        self._gate, self._path, self._relay = gate, path, Relay(path)
+        self._gate, self._listener, self._path = gate, listener, path
+        self._relay = Relay(path)
         self._credentials = _credentials(certificate, key) if certificate and key else None
         self._options = (
             ("grpc.max_receive_message_length", body_bytes + _ENVELOPE),
@@ -96,8 +102,8 @@ class GrpcDoor:
         )
         self._server: grpc.aio.Server | None = None
 
-    async def start(self, listener: socket.socket) -> None:
-        """Answer who connects to a listening socket, which is the door's from now on."""
+    async def start(self) -> None:
+        """Answer who comes."""
         server = grpc.aio.server(options=self._options)
         server.add_generic_rpc_handlers((_handler(self._gate),))
         Path(self._path).unlink(missing_ok=True)
@@ -106,7 +112,7 @@ class GrpcDoor:
         else:
             server.add_secure_port(f"unix:{self._path}", self._credentials)
         await server.start()
-        self._relay.start(listener)
+        self._relay.start(self._listener)
         self._server = server
 
     async def drain(self, grace: float) -> None:
@@ -129,6 +135,47 @@ class GrpcDoor:
             await server.stop(grace)
         await self._relay.abort()
         Path(self._path).unlink(missing_ok=True)
+
+
+async def open_grpc_door(gate: Gate, host: str, sockets: Path, options: Options) -> GrpcDoor:
+    """Return the door of a worker, open: `bound_grpc_door` and its start."""
+    door = bound_grpc_door(gate, host, sockets, options)
+    await door.start()
+    return door
+
+
+def bound_grpc_door(gate: Gate, host: str, sockets: Path, options: Options) -> GrpcDoor:
+    """Return the door of a worker, not yet open: so a port that cannot be had is told before it should serve.
+
+    Parameters
+    ----------
+    gate : Gate
+        What answers.
+    host : str
+        Where the deployment listens.
+    sockets : Path
+        A folder for sockets that is only ours.
+    options : Options
+        Of the deployment: `grpc_port`, which all its workers listen on, certificate and key.
+
+    Raises
+    ------
+    OSError
+        When the port cannot be had, or certificate and key cannot be read.
+    """
+    certificate, key = options.tls_certificate, options.tls_key
+    try:
+        listener = shared_socket(host, options.grpc_port or 0)
+    except OSError as problem:
+        raise OSError(problem.errno, f"gRPC port {options.grpc_port}: {problem.strerror}") from None
+    return GrpcDoor(
+        gate,
+        listener,
+        str(sockets / f"grpc-{os.getpid()}.sock"),
+        body_bytes=gate.most_bytes,
+        certificate=Path(certificate) if certificate else None,
+        key=Path(key) if key else None,
+    )
 
 
 def _credentials(certificate: Path, key: Path) -> grpc.ServerCredentials:

@@ -19,8 +19,8 @@ _PAUSE = 1.0  # seconds before accepting again when that failed
 _LAST_WORDS = 2.0  # seconds for a client to end its side, too
 
 
-def shared_listener(host: str, port: int) -> socket.socket:
-    """Return a listening socket on a port that other processes of the same user may listen on as well.
+def shared_socket(host: str, port: int) -> socket.socket:
+    """Return a socket bound to a port that other processes of the same user may listen on as well.
 
     Raises
     ------
@@ -34,7 +34,6 @@ def shared_listener(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.bind(address)
-        listener.listen(_BACKLOG)
     except OSError:
         listener.close()
         raise
@@ -61,8 +60,9 @@ class Relay:
         return len(self._open)
 
     def start(self, listener: socket.socket) -> None:
-        """Take the connections of a listening socket, which is the relay's from now on."""
+        """Listen on a socket that is bound; it is the relay's from now on."""
         listener.setblocking(False)
+        listener.listen(_BACKLOG)
         self._listener = listener
         asyncio.get_running_loop().add_reader(listener, self._accept)
 

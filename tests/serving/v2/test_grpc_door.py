@@ -31,7 +31,7 @@ from mlops_jupyter.serving.loading import load
 from mlops_jupyter.serving.local import LocalVariant
 from mlops_jupyter.serving.metrics.meter import Meter
 from mlops_jupyter.serving.options import Options
-from mlops_jupyter.serving.relay import shared_listener
+from mlops_jupyter.serving.relay import shared_socket
 from mlops_jupyter.serving.router import SingleRouter
 
 MODEL = "delays"
@@ -53,10 +53,10 @@ class Doors:
 
     def open(self, gate, port=0, **more):
         path = f"{self._folder.name}/{len(self._open)}.sock"
-        door = GrpcDoor(gate, path, body_bytes=BODY, **more)
-        listener = shared_listener("127.0.0.1", port)
+        listener = shared_socket("127.0.0.1", port)
+        door = GrpcDoor(gate, listener, path, body_bytes=BODY, **more)
         door.port = listener.getsockname()[1]
-        self.run(door.start(listener))
+        self.run(door.start())
         self._open.append(door)
         return door
 
@@ -327,7 +327,7 @@ def test_a_port_that_cannot_be_had_is_told():
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(OSError, match="in use"):
-            shared_listener("127.0.0.1", port)
+            shared_socket("127.0.0.1", port)
 
 
 class Slow:
