@@ -1,4 +1,4 @@
-"""How much processor time a deployment's workers take."""
+"""How much processor time a deployment's workers take, and how busy the machine is."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ class ProcessorTime:
     def __init__(self, find: Callable[[], Iterable[psutil.Process]]) -> None:
         self._find = find
         self._now: dict[int, float] = {}
+        self._machine = psutil.cpu_times()
         self.look()
         self._before = dict(self._now)
 
@@ -42,3 +43,14 @@ class ProcessorTime:
     def seconds(self) -> float:
         """Seconds of processor time since the beginning, of all together."""
         return sum(now - self._before.get(pid, 0.0) for pid, now in self._now.items())
+
+    @property
+    def busy(self) -> float:
+        """Share of the machine's processor time since the beginning that anybody took, 0 to 1."""
+        passed = [now - before for now, before in zip(psutil.cpu_times(), self._machine, strict=True)]
+        idle = sum(
+            seconds
+            for name, seconds in zip(self._machine._fields, passed, strict=True)
+            if name in {"idle", "iowait"}
+        )
+        return 1 - idle / sum(passed) if sum(passed) else 0.0

@@ -27,7 +27,8 @@ MOST_SECONDS: Final = 600.0
 MOST_REQUESTS: Final = 1_000_000
 MOST_RATE: Final = 20_000
 MOST_CONNECTIONS: Final = 5_000
-_FEWEST_CONNECTIONS: Final = 50
+_WORTH: Final = 1.5  # seconds of stall that the connections bear
+_FEWEST_CONNECTIONS: Final = 100
 _MANY_CONNECTIONS: Final = 1_000
 _LOOKS_EACH: Final = 0.5  # seconds
 
@@ -73,8 +74,8 @@ def loadtest(
         Rows to send, in turn; the first 10,000 are taken. The rows that the package was tested with when left
         out.
     connections : int, optional
-        The most requests that may wait for an answer at once, each on a connection of its own; two seconds'
-        worth when left out, between 50 and 1,000.
+        The most requests that may wait for an answer at once, each on a connection of its own; those of
+        one and a half seconds when left out, at least 100 and at most 1,000.
 
     Returns
     -------
@@ -104,7 +105,7 @@ def loadtest(
     package = Path(target.serving.stable.package)
     given = data is not None
     bodies = requests_from(data, _schema(package)) if given else requests_of_package(package)
-    waiting = connections or min(max(2 * rate, _FEWEST_CONNECTIONS), _MANY_CONNECTIONS)
+    waiting = connections or min(max(int(_WORTH * rate), _FEWEST_CONNECTIONS), _MANY_CONNECTIONS)
     plan = LoadPlan(f"{target.url}/predict", bodies, rate, seconds, waiting)
     with progress(f"load {deployment}") as report:
         report("first answer")
@@ -200,6 +201,7 @@ def _loaded(target: _Target, plan: LoadPlan, program: Path, report: Report, sour
         measured,
         server.seconds,
         server.processes,
+        server.busy,
     )
 
 

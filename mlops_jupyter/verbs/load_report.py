@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _SHOWN: Final = (50.0, 90.0, 99.0, 99.9, 100.0)
 _REALISED: Final = 0.99  # of the asked rate, for it to have been held
+_BUSY: Final = 0.9  # of the machine: from here on everybody waits for everybody
 _LATE: Final = 0.02  # seconds: a generator later than that measures itself
 _MEANT: Final = {
     "401": "no key: set the environment variable MLOPS_API_KEY",
@@ -50,6 +51,8 @@ class LoadReport(Result):
         Seconds of processor time of the server's processes.
     workers : int
         How many processes those were.
+    busy : float
+        Share of this machine's processor time that was taken meanwhile, by whomever; 0 to 1.
     """
 
     deployment: str
@@ -63,6 +66,7 @@ class LoadReport(Result):
     measured: Measured
     server_cpu: float
     workers: int
+    busy: float
 
     @property
     def requests(self) -> int:
@@ -231,8 +235,12 @@ class LoadReport(Result):
                 "too little left for it, and the latencies include that"
             )
             yield Note(text, "warn")
-        elif not self.held:
-            yield Note("the generator could not send faster: the server may be able to take more", "warn")
+        if self.busy > _BUSY:
+            share = f"this machine was {100 * self.busy:.0f} % busy"
+            text = (
+                f"{share}, with server, generator and all else: with more to itself the server may do better"
+            )
+            yield Note(text, "warn")
         yield Note("it was real traffic: it counts in the metrics and is captured like any caller's")
 
     def to_dict(self) -> dict[str, Any]:

@@ -22,7 +22,9 @@ def report(sent=1000, not_sent=0, answers=None, lag=(0.0, 0.001), **changed) -> 
     measured = Measured(sent, not_sent, counts, PERCENTILES, lag, "k6 v1.1.0", 0.5)
     about = {"deployment": "churn", "version": "1.2.0", "url": "http://127.0.0.1:8080", "rate": 100}
     about |= {"seconds": 10.0, "connections": 200, "records": 10, "source": "of the data"}
-    return LoadReport(**{**about, "measured": measured, "server_cpu": 0.3, "workers": 2, **changed})
+    return LoadReport(
+        **{**about, "measured": measured, "server_cpu": 0.3, "workers": 2, "busy": 0.4, **changed}
+    )
 
 
 def test_what_was_held_is_said_first():
@@ -59,7 +61,12 @@ def test_a_generator_that_was_late_itself_is_said():
     assert "generator itself" not in str(report())
     slow = report(sent=700)
     assert not slow.ok
-    assert "could not send faster" in str(slow)
+    assert slow.headline.startswith("churn was asked 100 requests/s for 10 s and got 70/s: none failed")
+
+
+def test_a_machine_that_was_busy_is_said():
+    assert "this machine was 97 % busy" in str(report(busy=0.97))
+    assert "% busy" not in str(report())
 
 
 def test_it_is_plain_json():
