@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
 
@@ -77,6 +77,14 @@ class About:
                 "Counts and durations of all workers, in the text format of Prometheus.", "operate",
                 slow=True,
             ),
+            "/ping": Page(
+                lambda: self._mlflow("/ping"), "MLflow: is it ready?",
+                "As MLflow's scoring server answers its clients.", responses=not_ready,
+            ),
+            "/version": Page(
+                lambda: self._mlflow("/version"), "MLflow: which release does it answer like?",
+                "As MLflow's scoring server answers its clients; this is not the version of the model.",
+            ),
         }  # fmt: skip
 
     async def reply(self, page: Page, asked: Mapping[bytes, bytes]) -> Reply:
@@ -96,6 +104,12 @@ class About:
 
         outcome = v2_get(path, self._gate)
         return None if outcome is None else self._gate.told(outcome, asked)
+
+    def _mlflow(self, path: Literal["/ping", "/version"]) -> Outcome:
+        from .dialects.mlflow import mlflow_get
+
+        router = self._gate.router
+        return mlflow_get(path, ready=router.ready and not router.draining)
 
     def _health(self) -> Outcome:
         return _json({"status": "alive", **self._gate.router.describe()})

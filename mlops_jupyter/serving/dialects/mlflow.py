@@ -10,7 +10,7 @@ https://mlflow.org/docs/latest/ml/deployment/deploy-model-locally/#inference-ser
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import orjson
 
@@ -71,13 +71,13 @@ class MLflow:
 DIALECT = MLflow()
 
 
-def mlflow_get(path: str, *, ready: bool) -> Outcome | None:
-    """Return what MLflow's scoring server answers to ``GET``, None for a path that it does not have.
+def mlflow_get(path: Literal["/ping", "/version"], *, ready: bool) -> Outcome:
+    """Return what MLflow's scoring server answers to ``GET``.
 
     Parameters
     ----------
     path : str
-        Of the request.
+        ``/ping`` or ``/version``.
     ready : bool
         Whether requests should be sent here.
 
@@ -88,9 +88,7 @@ def mlflow_get(path: str, *, ready: bool) -> Outcome | None:
     """
     if path == "/ping":
         return Outcome(200 if ready else 503, b"\n")
-    if path == "/version":
-        return Outcome(200, LIKE_VERSION.encode(), b"text/plain; charset=utf-8")
-    return None
+    return Outcome(200, LIKE_VERSION.encode(), b"text/plain; charset=utf-8")
 
 
 def _media(content_type: str) -> str:
