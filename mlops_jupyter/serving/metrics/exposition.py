@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from .families import ANSWERED, DURATION, REQUESTS, SHOWN, WORKERS, Family
+from .families import ANSWERED, DURATION, PROCESSES, REQUESTS, SHOWN, Family
 from .folding import Totals, add_counts, read_totals
 from .meter import Meter
 
@@ -49,7 +49,7 @@ class _Collected:
     """What `prometheus_client` asks for its metrics."""
 
     def __init__(self, totals: Totals) -> None:
-        self._shown = {(WORKERS.tag,): (totals.workers,), **totals.counts, **_derived(totals.counts)}
+        self._shown = {(PROCESSES.tag,): (totals.processes,), **totals.counts, **_derived(totals.counts)}
 
     def collect(self) -> Iterator[Metric]:
         """Yield the families that have a label set."""

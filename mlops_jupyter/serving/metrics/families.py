@@ -91,7 +91,7 @@ CAPTURE_DROPPED = Family(
 )
 CACHE_HITS = Family("answer_cache_hits", "counter", "Requests answered from the cache of answers.")
 CACHE_MISSES = Family("answer_cache_misses", "counter", "Requests that the cache of answers did not have.")
-WORKERS = Family("workers", "gauge", "Worker processes that live.", ())
+PROCESSES = Family("processes", "gauge", "Server processes that live.", ())
 
 STORED = (
     ANSWERED,
@@ -113,5 +113,5 @@ SHOWN = (
     CAPTURE_DROPPED,
     CACHE_HITS,
     CACHE_MISSES,
-    WORKERS,
+    PROCESSES,
 )

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..documents import write_document
 from .families import STORED
-from .slab import UNFINISHED, Counts, Key, Reading, lock, read_slabs
+from .slab import UNFINISHED, Counts, Key, Reading, dead_slabs, lock, read_slabs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -58,12 +58,12 @@ class Totals:
     ----------
     counts : dict
         Cells by key, summed: of the living and the dead; gauges of the living alone.
-    workers : int
+    processes : int
         How many live.
     """
 
     counts: Counts
-    workers: int
+    processes: int
 
 
 def read_totals(folder: Path) -> Totals:
@@ -106,10 +106,12 @@ def add_counts(several: Iterable[Counts]) -> Counts:
 
 
 def _fold(folder: Path) -> int:
+    _sweep(folder)
+    if not dead_slabs(folder):  # nearly always: let that cost nothing
+        return 0
     before = _read_folded(folder)
     readings = read_slabs(folder)
     _remove(folder, before.slabs.intersection(reading.name for reading in readings))
-    _sweep(folder)
     left = [reading for reading in readings if reading.name not in before.slabs]
     dead = [reading for reading in left if not reading.living]
     if dead:

@@ -87,7 +87,8 @@ class Meter:
         """
         series = self._series.get((version, variant))
         if series is None:
-            series = self._series[version, variant] = Series(self, version, variant, columns)
+            series = self._series[version, variant] = Series(self, version, variant)
+        series.know(columns)
         return series
 
     def cache_hit(self) -> None:
@@ -134,9 +135,9 @@ class Series:
         "_batches", "_cells", "_codes", "_columns", "_depth", "_dropped", "_flight", "_problems", "_turns",
     )  # fmt: skip
 
-    def __init__(self, meter: Meter, version: str, variant: str, columns: Collection[str]) -> None:
+    def __init__(self, meter: Meter, version: str, variant: str) -> None:
         self._cells = meter.cells
-        self._columns = frozenset(columns)
+        self._columns: frozenset[str] = frozenset()
         self._codes = _Places(lambda code: meter.place(ANSWERED, version, variant, str(code)))
         self._problems = _Places(lambda problem: place_problem(meter, version, variant, *problem))
         self._flight = meter.place(IN_FLIGHT, version, variant)
@@ -145,6 +146,10 @@ class Series:
         self._dropped = meter.place(CAPTURE_DROPPED, version, variant)
         self._turns = threading.Lock()
         self._codes[200]  # there from the start, at 0: a rate needs a value before the first
+
+    def know(self, columns: Collection[str]) -> None:
+        """Count problems of these columns by their names, too."""
+        self._columns = self._columns.union(columns)
 
     def began(self) -> None:
         """Count a request that is being answered."""

@@ -190,6 +190,11 @@ class Reading:
     counts: Counts
 
 
+def dead_slabs(folder: Path) -> list[str]:
+    """Return the files whose writers live no more."""
+    return [path.name for path in folder.glob(f"*{SUFFIX}") if not _is_living(path)]
+
+
 def read_slabs(folder: Path) -> list[Reading]:
     """Return what the slabs of a folder hold; one that goes meanwhile is left out."""
     readings = []
@@ -197,6 +202,14 @@ def read_slabs(folder: Path) -> list[Reading]:
         with contextlib.suppress(FileNotFoundError):
             readings.append(_read_slab(path))
     return readings
+
+
+def _is_living(path: Path) -> bool:
+    file = os.open(path, os.O_RDONLY)
+    try:
+        return is_locked(file)
+    finally:
+        os.close(file)
 
 
 def _read_slab(path: Path) -> Reading:
@@ -227,11 +240,13 @@ def read_cells(memory: memoryview) -> Counts:
     with memory.cast("q") as words:
         used = min(words[_USED], len(words))
         cells = words[:used].tolist()  # word by word: a copy of bytes might tear one
+    data = bytes(memory[: used * _WORD])
     counts: Counts = {}
     head = _FIRST
     while head < used:
-        checksum, length, size = _HEAD.unpack_from(memory, head * _WORD)
-        encoded = bytes(memory[(head + 1) * _WORD :][:length])
+        checksum, length, size = _HEAD.unpack_from(data, head * _WORD)
+        name = (head + 1) * _WORD
+        encoded = data[name : name + length]
         place = head + 1 + -(-length // _WORD)
         if _checksum(encoded, size) != checksum or place + size > used:
             break

@@ -66,7 +66,7 @@ def test_every_metric_has_the_name_and_the_type_that_the_documentation_says(busy
         "mlops_capture_dropped": "counter",
         "mlops_answer_cache_hits": "counter",
         "mlops_answer_cache_misses": "counter",
-        "mlops_workers": "gauge",
+        "mlops_processes": "gauge",
     }
     assert all(family.documentation for family in parse(busy).values())
     assert b"\nmlops_requests_total{" in exposition(busy)
@@ -95,7 +95,7 @@ def test_the_rest_is_told_too(busy):
     assert value(page["mlops_validation_errors"], "_total", **STABLE, field="age", reason="type") == 1
     assert value(page["mlops_answer_cache_hits"], "_total", model="churn") == 1
     assert value(page["mlops_answer_cache_misses"], "_total", model="churn") == 1
-    assert value(page["mlops_workers"]) == 1
+    assert value(page["mlops_processes"]) == 1
 
 
 @given(st.lists(st.floats(0, 20), max_size=30))
@@ -132,7 +132,7 @@ def test_workers_are_summed_and_gauges_are_of_the_living(folder):
         assert value(page["mlops_requests"], "_total", **STABLE, code="200") == 3
         assert value(page["mlops_in_flight"], **STABLE) == 2
         assert value(page["mlops_queue_depth"], **STABLE) == 4
-        assert value(page["mlops_workers"]) == 2
+        assert value(page["mlops_processes"]) == 2
         fold_slabs(folder)
     for meter in meters[1:]:
         meter.close()
@@ -159,8 +159,8 @@ def shuffled(rng, items):
     return rng.sample(items, len(items))
 
 
-def test_where_nobody_counts_there_are_no_workers(folder):
-    assert {name: values(family) for name, family in parse(folder).items()} == {"mlops_workers": {(): 0}}
+def test_where_nobody_counts_there_are_no_processes(folder):
+    assert {name: values(family) for name, family in parse(folder).items()} == {"mlops_processes": {(): 0}}
 
 
 def test_the_content_type_is_that_of_the_format():

@@ -47,7 +47,7 @@ def test_the_counts_of_the_dead_are_kept_and_their_gauges_are_not(folder):
     living = Meter(folder, "churn")
     living.series("1.0.0", "stable").began()
     before = read_totals(folder)
-    assert (answers(before), in_flight(before), before.workers) == (3, 1, 1)
+    assert (answers(before), in_flight(before), before.processes) == (3, 1, 1)
     assert fold_slabs(folder) == 1
     assert read_totals(folder) == before
     assert len(names(folder)) == 2
@@ -314,7 +314,7 @@ class Deaths(RuleBasedStateMachine):
         totals = read_totals(self.folder)
         assert answers(totals) == self.expected
         assert in_flight(totals) == sum(flying for _, flying in self.living)
-        assert totals.workers == len(self.living)
+        assert totals.processes == len(self.living)
 
     def teardown(self):
         for meter, _ in self.living:

@@ -92,6 +92,13 @@ def test_a_column_of_the_model_is_counted_by_name_and_any_other_as_other():
     }
 
 
+def test_columns_may_be_told_later():
+    counter = Meter(None, "churn")
+    counter.series("1.0.0", "stable").invalid([problem("age")])
+    counter.series("1.0.0", "stable", ["age"]).invalid([problem("age")])
+    assert {key[2] for key in counts_of(counter, families.VALIDATION_ERRORS)} == {"other", "age"}
+
+
 def test_names_made_up_by_callers_take_no_memory():
     counter = Meter(None, "churn")
     series = counter.series("1.0.0", "stable", ["age"])
