@@ -184,8 +184,9 @@ class LoadReport(Result):
 
     def blocks(self) -> Iterable[Block]:
         """Yield latencies, figure, answers, what it cost, and what to know of the measurement."""
-        names = [f"p{percent:g}" if percent < 100 else "max" for percent in _SHOWN]
-        yield Table(tuple(names), (tuple(Quantity(self.percentile(p), "s") for p in _SHOWN),))
+        names = tuple(f"p{percent:g}" if percent < 100 else "max" for percent in _SHOWN)
+        known = dict(self.measured.percentiles)  # of a hundred requests there is no p99.9
+        yield Table(names, (tuple(Quantity(known[p], "s") if p in known else None for p in _SHOWN),))
         yield Figure(self._message, self._png)
         yield Facts(tuple(self._facts()))
         if self.failed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import ssl
 import threading
 import time
 from collections import Counter
@@ -17,13 +18,16 @@ from mlops_jupyter.deployments import load_generator
 from mlops_jupyter.deployments.load_generator import LoadPlan, find_generator, run_load
 from mlops_jupyter.errors import UnavailableError
 
+from .certification import write_certificate
+
 SECRET = "mk_0123456789abcdef"
 
 
 class Recorder:
     """A server that notes what it was asked, and answers as it is told."""
 
-    def __init__(self) -> None:
+    def __init__(self, certificate: tuple[str, str] | None = None) -> None:
+        self.scheme = "https" if certificate else "http"
         self.bodies, self.keys, self.statuses, self.pause = Counter(), set(), [200], 0.0
         recorder = self
 
@@ -52,22 +56,31 @@ class Recorder:
             request_queue_size, daemon_threads = 128, True
 
         self.server = Server(("127.0.0.1", 0), Handler)
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*certificate)
+            self.server.socket = context.wrap_socket(
+                self.server.socket, server_side=True, do_handshake_on_connect=False
+            )
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 
     def plan(self, rate=50, seconds=1.0, connections=50, rows=4) -> LoadPlan:
-        url = f"http://127.0.0.1:{self.server.server_port}/predict"
+        url = f"{self.scheme}://127.0.0.1:{self.server.server_port}/predict"
         return LoadPlan(url, tuple(b'{"n": %d}' % i for i in range(rows)), rate, seconds, connections)
 
     def run(self, watch=lambda _: None, secret="", **plan):
         return run_load(find_generator(), self.plan(**plan), watch, secret)
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
 
 
 @pytest.fixture
 def recorder():
     recorder = Recorder()
     yield recorder
-    recorder.server.shutdown()
-    recorder.server.server_close()
+    recorder.close()
 
 
 def generators() -> list[psutil.Process]:
@@ -118,6 +131,15 @@ def test_the_key_goes_into_the_header_and_is_written_nowhere(recorder, monkeypat
     assert any("load.js" in text for text in seen)
     assert any('"rate": 50' in text for text in seen)
     assert not any(SECRET in text for text in seen)
+
+
+def test_it_speaks_tls_whatever_name_the_certificate_is_for(tmp_path):
+    recorder = Recorder(write_certificate(tmp_path))
+    try:
+        measured = recorder.run(rate=20)
+    finally:
+        recorder.close()
+    assert measured.answers == {"200": measured.sent}
 
 
 def test_the_users_own_settings_of_k6_do_not_change_the_plan(recorder, monkeypatch):
