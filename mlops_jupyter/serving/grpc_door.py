@@ -130,6 +130,7 @@ class GrpcDoor:
     async def stop(self, grace: float) -> None:
         """Take no more requests, and return when those in hand are answered, or after `grace` seconds."""
         self._relay.close()
+        self._listener.close()  # it may never have been opened
         server, self._server = self._server, None
         if server is not None:
             await server.stop(grace)
