@@ -5,7 +5,10 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
+from mlops_jupyter.serving.call import Call
 from mlops_jupyter.serving.dialects import ARROW
+from mlops_jupyter.serving.loading import load
+from mlops_jupyter.serving.local import LocalVariant
 
 
 def stream(table, **options):
@@ -49,3 +52,11 @@ def test_what_is_wrong_is_told_as_json_field_by_field(client, flight):
         ("distance", "type"),
     }
     assert post(client, b"no stream").status_code == 400
+
+
+def test_arrow_never_keeps_the_event_loop_as_few_bytes_can_be_many_rows(delays_package, flight):
+    variant = LocalVariant(0, load(delays_package))
+    body = stream(pa.Table.from_pylist([flight]))
+    assert variant.answer_now(Call(body, "id", dialect="arrow", content_type=ARROW)) is None
+    assert variant.answer_now(Call(b'{"features": {}}', "id", accept=ARROW)) is None
+    assert variant.answer_now(Call(b'{"features": {}}', "id", accept="*/*")).status == 422
