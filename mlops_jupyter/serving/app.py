@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
+    from .gate import Reply
     from .router import Router
 
     Message = MutableMapping[str, Any]
@@ -56,18 +57,18 @@ class ModelServer:
             await self._posts(scope, path, receive, send)
             return
         asked = dict(scope["headers"])
-        page = self.about.pages.get(path) if scope["method"] in ("GET", "HEAD") else None
-        if page is not None:
-            reply = await self.about.reply(page, asked)
+        reply = await self._told(path, asked) if scope["method"] in ("GET", "HEAD") else None
+        if reply is not None:
             await send_reply(send, reply, closing=self.gate.router.draining)
             return
-        if path.startswith(V2) and scope["method"] in ("GET", "HEAD"):
-            told = self.about.v2(path, asked)
-            if told is not None:
-                await send_reply(send, told, closing=self.gate.router.draining)
-                return
         documented = await self._with_documentation()
         await documented(scope, receive, self._with_headers(asked, send))
+
+    async def _told(self, path: str, asked: dict[bytes, bytes]) -> Reply | None:
+        page = self.about.pages.get(path)
+        if page is not None:
+            return await self.about.reply(page, asked)
+        return self.about.v2(path, asked) if path.startswith(V2) else None
 
     async def _with_documentation(self) -> FastAPI:
         async with self._making:

@@ -11,6 +11,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .access.doorkeeper import Refused
+from .access.keys import OWNER
 from .call import Call, Outcome
 from .dialects import ARROW, dialect
 from .identifiers import new_prediction_id
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 VARIANT, PROBE, REQUEST_ID = b"x-mlops-variant", b"x-mlops-probe", b"x-request-id"
 _RARE = frozenset({VARIANT, PROBE, b"content-encoding", b"transfer-encoding", b"expect", b"x-mlops-accept"})
+_OURS = ("", OWNER)  # whose requests may be probes: neither counted nor captured
 _LONGEST_REQUEST_ID = 128
 _ARROW = ARROW.encode()
 _NONE = ""  # version and variant of a request that was refused before one was chosen
@@ -62,8 +64,6 @@ class Gate:
         Where requests are written down.
     feedback : callable, optional
         What takes the body of a ``POST /feedback``.
-    probe_token : bytes
-        What our own requests bear, which are neither counted nor captured; empty when there are none.
     """
 
     def __init__(
@@ -74,12 +74,11 @@ class Gate:
         doorkeeper: Doorkeeper | None = None,
         access_log: AccessLog | None = None,
         feedback: Callable[[bytes], Outcome] | None = None,
-        probe_token: bytes = b"",
     ) -> None:
         options = options or Options()
         self.router, self.meter, self.doorkeeper, self.feedback = router, meter, doorkeeper, feedback
         self.most_bytes = max(body_limit(variant.contract.serving) for variant in router.variants)
-        self._log, self._probe_token = access_log, probe_token
+        self._log = access_log
         self._read_unit = compile_unit(options.unit)
         self._series: dict[tuple[str, str], Series] = {}
         self._before_routing = meter.series(_NONE, _NONE)
@@ -140,9 +139,8 @@ class Gate:
         begun, prediction_id = perf_counter(), new_prediction_id()
         if asked.get(b"content-type", b"").partition(b";")[0].strip().lower() == _ARROW and spoken == "json":
             spoken = "arrow"
-        probe = self._is_probe(asked)
         try:
-            key = "" if probe else self.admit(asked, "predict")
+            key = self.admit(asked, "predict")
             unit = self._read_unit(asked, body)
             variant, role = self._choose(asked, unit or prediction_id, version)
         except Refused as refused:
@@ -150,7 +148,7 @@ class Gate:
         except InvalidRequest as refusal:
             return self.refuse(refusal, asked, spoken, begun)
         call = Call(
-            body, prediction_id, role, spoken, unit, begun, probe,
+            body, prediction_id, role, spoken, unit, begun, PROBE in asked and key in _OURS,
             asked.get(b"content-type", b"").decode("latin-1"),
             asked.get(b"accept", b"").decode("latin-1"), header_length,
         )  # fmt: skip
@@ -219,9 +217,6 @@ class Gate:
             known = ", ".join(sorted({each.version for each in self.router.variants}))
             raise InvalidRequest(404, f"no variant {version[:40]!r} is loaded here; loaded: {known}")
         return found
-
-    def _is_probe(self, asked: Asked) -> bool:
-        return bool(self._probe_token) and asked.get(PROBE) == self._probe_token
 
     def _close(self, call: Call, variant: Variant, outcome: Outcome, asked: Asked, key: str) -> Reply:
         request_id = request_id_of(asked) or call.prediction_id.encode()

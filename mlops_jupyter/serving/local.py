@@ -6,12 +6,12 @@ import logging
 import os
 from dataclasses import replace
 from time import perf_counter, time_ns
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from .call import Answered, Call, Outcome
-from .dialects import dialect, writer_of
+from .dialects import ARROW, dialect, writer_of
 from .examples import example_record
 from .lanes import Delayed, Lane
 from .options import Options
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from .batching import Batcher
     from .loading import Package
+    from .recording.recorder import Recorder
     from .router import Mode
     from .runtimes import Prediction
     from .validation import Request
@@ -35,14 +36,6 @@ _MOST_ROWS = 4096
 _SMALL = 1 << 14  # bytes read within a fraction of a millisecond, whatever is in them
 _OTHERS = 8  # how much longer other dialects take for the same bytes, at most
 _NEVER = -1
-
-
-class Recorder(Protocol):
-    """What keeps requests and answers: `recording.Recorder`."""
-
-    def record(self, entry: tuple[Any, ...]) -> None:
-        """Keep one."""
-        ...
 
 
 class LocalVariant:
@@ -77,7 +70,8 @@ class LocalVariant:
         self.contract = package.contract
         self.batched: Callable[[int], None] | None = None
         self.cache_met: Callable[[bool], None] | None = None
-        self._package, self._recorder = package, recorder
+        self._package = package
+        self._record = None if recorder is None or recorder.idle else recorder.record
         self._validator = package.validator_with(options.extra_columns)
         self._timeout = options.timeout
         self._lane = Lane(options.concurrency or os.cpu_count() or 1, options.queue, options.timeout)
@@ -93,6 +87,11 @@ class LocalVariant:
 
     def answer_now(self, call: Call) -> Outcome | None:
         """Answer one request within a millisecond, or return None: see `router.Variant`."""
+        known = self._recent.find(call) if self._recent and not call.probe else None
+        if known is not None:
+            return self._write(replace(known, call=call))
+        if _is_arrow(call):
+            return None
         most = self.quick_bytes if call.dialect == "json" else self.quick_bytes // _OTHERS
         return self.answer(call) if len(call.body) <= most else None
 
@@ -103,7 +102,7 @@ class LocalVariant:
             return now
         deadline = call.begun + self._timeout if call.begun else None
         try:
-            if self._batcher and len(call.body) <= _SMALL:
+            if self._batcher and len(call.body) <= _SMALL and not _is_arrow(call):
                 return await self._answer_together(self._batcher, call, deadline)
             return await self._lane.run(lambda: self.answer(call), deadline)
         except Delayed as late:
@@ -111,9 +110,6 @@ class LocalVariant:
 
     def answer(self, call: Call) -> Outcome:
         """Answer one request, in this thread."""
-        known = self._recent.find(call) if self._recent else None
-        if known is not None:
-            return self._write(replace(known, call=call))
         try:
             request = dialect(call.dialect).read(self._validator, call)
         except InvalidRequest as refusal:
@@ -147,27 +143,34 @@ class LocalVariant:
     def _write(self, answered: Answered) -> Outcome:
         call = answered.call
         outcome = writer_of(call).write(answered)
-        if self._recorder and not call.probe:
-            self._recorder.record(self._entry(answered))
+        if self._record is not None and not call.probe:
+            seconds = perf_counter() - call.begun
+            rows, labels, tables = self._recorded(answered)
+            self._record(
+                (time_ns(), call.prediction_id, call.unit, call.role, 200, seconds, rows, labels, tables, ""),
+                len(call.body),
+            )
         return outcome
 
-    def _entry(self, answered: Answered) -> tuple[Any, ...]:
-        call, request, prediction = answered.call, answered.request, answered.prediction
-        tables: Any = prediction.probabilities
-        labels: Any = prediction.labels
-        if not self._several:
-            labels, tables = answered.answer.predictions, tables[0] if tables else None
-        rows = request.batch if request.rows is None else request.rows
-        seconds = perf_counter() - call.begun
-        return (time_ns(), call.prediction_id, call.unit, call.role, 200, seconds, rows, labels, tables, "")
+    def _recorded(self, answered: Answered) -> tuple[Any, Any, Any]:
+        """Return rows, labels and probabilities as a recorder takes them."""
+        request, prediction = answered.request, answered.prediction
+        rows: Any = request.batch.block
+        if rows is None:
+            rows = request.batch if request.rows is None else request.rows
+        if self._several:
+            return rows, prediction.labels, prediction.probabilities
+        tables = prediction.probabilities
+        return rows, answered.answer.predictions, tables[0] if tables else None
 
     def _refuse(self, refusal: InvalidRequest, call: Call) -> Outcome:
         outcome = dialect(call.dialect).refuse(refusal, call)
-        if self._recorder and not call.probe:
-            self._recorder.record((
-                time_ns(), call.prediction_id, call.unit, call.role, refusal.status,
-                perf_counter() - call.begun, None, None, None, refusal.error,
-            ))  # fmt: skip
+        if self._record is not None and not call.probe:
+            seconds, refused = perf_counter() - call.begun, (None, None, None)
+            self._record(
+                (time_ns(), call.prediction_id, call.unit, call.role, refusal.status, seconds, *refused,
+                 refusal.error), len(call.body),
+            )  # fmt: skip
         return outcome
 
     def _failed(self, call: Call, request: Request, error: Exception) -> Outcome:
@@ -228,6 +231,11 @@ class LocalVariant:
             if least > _HOPELESS:
                 break
         return least
+
+
+def _is_arrow(call: Call) -> bool:
+    """Whether the size of the body says nothing: few bytes of Arrow can be many rows, and it is imported late."""
+    return call.dialect == "arrow" or (call.accept != "" and ARROW in call.accept)
 
 
 def _refused_categories(request: Request) -> list[Problem]:

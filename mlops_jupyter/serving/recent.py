@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from threading import Lock
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,15 +29,17 @@ class RecentAnswers:
 
     def __init__(self, most: int, met: Callable[[bool], None]) -> None:
         self._most, self._met = most, met
+        self._turn = Lock()  # answers are kept by the threads that made them
         self._kept: OrderedDict[Key, Answered] = OrderedDict()
 
     def find(self, call: Call) -> Answered | None:
         """Return what was answered to the same bytes before."""
         key = (call.dialect, call.content_type, call.body)
-        known = self._kept.get(key)
+        with self._turn:
+            known = self._kept.get(key)
+            if known is not None:
+                self._kept.move_to_end(key)
         self._met(known is not None)
-        if known is not None:
-            self._kept.move_to_end(key)
         return known
 
     def keep(self, answered: Answered) -> None:
@@ -44,6 +47,7 @@ class RecentAnswers:
         call = answered.call
         if len(call.body) > _LARGEST:
             return
-        self._kept[call.dialect, call.content_type, call.body] = answered
-        if len(self._kept) > self._most:
-            self._kept.popitem(last=False)
+        with self._turn:
+            self._kept[call.dialect, call.content_type, call.body] = answered
+            if len(self._kept) > self._most:
+                self._kept.popitem(last=False)

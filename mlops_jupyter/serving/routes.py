@@ -11,6 +11,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from .access.doorkeeper import Refused
+from .dialects.v2_metadata import infer_path
 from .problems import InvalidRequest, too_large
 
 if TYPE_CHECKING:
@@ -83,9 +84,11 @@ class PostRoutes:
         body = await self._body(asked, receive)
         if path == FEEDBACK:
             return self._feedback(asked, body)
-        version = _version_in(path, self._gate) if spoken == "v2" else None
-        length = _header_length(asked) if spoken == "v2" else 0
-        return await self._gate.answer(asked, body, spoken, version, length)
+        if spoken != "v2":
+            return await self._gate.answer(asked, body, spoken)
+        target = infer_path(path, self._gate.router)
+        version = target.version if target else None
+        return await self._gate.answer(asked, body, spoken, version, _header_length(asked))
 
     def _feedback(self, asked: Mapping[bytes, bytes], body: bytes) -> Reply:
         begun = perf_counter()
@@ -141,22 +144,6 @@ def _header_length(asked: Mapping[bytes, bytes]) -> int:
     if not length.isdigit() or len(length) > 18:
         raise InvalidRequest(400, "Inference-Header-Content-Length must be a number of bytes")
     return int(length)
-
-
-def _version_in(path: str, gate: Gate) -> str | None:
-    """Return the version that a path of V2 names, if any.
-
-    Raises
-    ------
-    InvalidRequest
-        404 when the model or its version is not here, or the path is none of V2's.
-    """
-    from .dialects.v2_metadata import infer_path
-
-    target = infer_path(path, gate.router)
-    if target is None:
-        raise InvalidRequest(404, "there is nothing at this path")
-    return target.version
 
 
 async def send_reply(send: Send, reply: Reply, *, closing: bool) -> None:

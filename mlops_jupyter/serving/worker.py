@@ -26,23 +26,21 @@ from .app import create_app
 from .call import Call
 from .door import Door
 from .examples import example_record
-from .gate import Gate
+from .front import Front, Keeping
 from .loading import load
 from .local import LocalVariant
 from .manifest import IntegrityFailure
-from .metrics.meter import Meter
 from .remote import RemoteVariant, read_contract, respond_app
 from .spec import WEIGHTS, GenerationSpec, VariantSpec, read_spec
 from .weighted import WeightedRouter
 from .weights import WeightsReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from .options import Options
     from .router import Variant
 
-METRICS = "metrics"  # the folder of a deployment's counts
 KEEP_ALIVE = 20  # seconds a connection may be idle
 DRAIN_GRACE = 30.0  # longer than KEEP_ALIVE: by then every idle connection has ended by itself
 FINISH = 8  # seconds for what is in hand when we are told to stop
@@ -80,11 +78,75 @@ class Channel:
         loop.add_signal_handler(signal.SIGUSR1, heard, "drain")
 
 
-class Worker:
-    """Serves an ASGI app from the moment it is let, until its connections have ended by themselves."""
+@dataclass(frozen=True)
+class Parts:
+    """What a worker consists of beside its app.
 
-    def __init__(self, app: Any, channel: Channel, router: WeightedRouter | None, options: Options) -> None:
-        self._channel, self._router = channel, router
+    Parameters
+    ----------
+    keeping : Keeping
+        Its counts and captures.
+    options : Options
+        Of the deployment.
+    router : WeightedRouter, optional
+        Of one that has the socket.
+    front : Front, optional
+        Of the same.
+    sockets : Path, optional
+        A folder for sockets.
+    """
+
+    keeping: Keeping
+    options: Options
+    router: WeightedRouter | None = None
+    front: Front | None = None
+    sockets: Path | None = None
+
+    @property
+    def listening(self) -> dict[str, Any]:
+        """How uvicorn speaks to whoever connects."""
+        if self.front is None:
+            return {"http": "httptools"}
+        certificate = {"ssl_certfile": self.options.tls_certificate, "ssl_keyfile": self.options.tls_key}
+        return {"http": Door, **certificate}
+
+    async def begin(self) -> None:
+        """Be ready for requests."""
+        if self.front and self.sockets:
+            await self.front.begin(self.sockets)
+        if self.router:
+            self.router.ready = True
+
+    async def drain(self, grace: float) -> None:
+        """Take no more connections."""
+        if self.router:
+            self.router.draining = True
+        if self.front:
+            await self.front.drain(grace)
+
+    async def close(self) -> None:
+        """Write what waits."""
+        if self.front:
+            await self.front.close(FINISH)
+        else:
+            await self.keeping.close()
+
+
+class Worker:
+    """Serves an ASGI app from the moment it is let, until its connections have ended by themselves.
+
+    Parameters
+    ----------
+    app : ASGI application
+        What it serves.
+    channel : Channel
+        To the supervisor.
+    parts : Parts
+        What begins, drains and ends with it.
+    """
+
+    def __init__(self, app: Any, channel: Channel, parts: Parts) -> None:
+        self._channel, self._parts = channel, parts
         self._server = _Server(
             uvicorn.Config(
                 app,
@@ -95,15 +157,14 @@ class Worker:
                 server_header=False,
                 timeout_keep_alive=KEEP_ALIVE,
                 timeout_graceful_shutdown=FINISH,
-                http=Door if router else "httptools",
-                ssl_certfile=options.tls_certificate if router else None,
-                ssl_keyfile=options.tls_key if router else None,
+                **parts.listening,
             ),
             self._begun,
+            parts.close,
         )
         self._activated = asyncio.Event()
-        self._given_up = False
-        self._draining: asyncio.Task[None] | None = None
+        self._given_up = self._draining = False
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self, listener: socket.socket) -> None:
         """Report readiness, wait for the word, serve."""
@@ -116,47 +177,62 @@ class Worker:
     def _heard(self, word: str) -> None:
         if word == "activate":
             self._activated.set()
-        elif word == "drain" and self._draining is None:
-            self._draining = asyncio.create_task(self._drain())
+        elif word == "drain" and not self._draining:
+            self._draining = True
+            self._do(self._drain())
         elif word == "gone" and not self._activated.is_set():
             self._given_up = True
             self._activated.set()
 
-    def _begun(self) -> None:
-        if self._router:
-            self._router.ready = True
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _begun(self) -> None:
+        self._do(self._parts.keeping.count_dropped())
+        await self._parts.begin()
         self._channel.report(serving=True)
 
     async def _drain(self) -> None:
         """Accept no more; end each connection after an answer, never between two."""
-        if self._router:
-            self._router.draining = True
         for server in self._server.servers:
             server.close()
         loop = asyncio.get_running_loop()
         deadline = loop.time() + DRAIN_GRACE
+        await self._parts.drain(DRAIN_GRACE)
         while self._server.server_state.connections and loop.time() < deadline:
             await asyncio.sleep(_POLL)
         self._server.should_exit = True
 
 
 class _Server(uvicorn.Server):
-    """Says when it accepts."""
+    """Says when it accepts, and when it has answered what it had in hand."""
 
-    def __init__(self, config: uvicorn.Config, begun: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        begun: Callable[[], Awaitable[None]],
+        ended: Callable[[], Awaitable[None]],
+    ) -> None:
         super().__init__(config)
-        self._begun = begun
+        self._begun, self._ended = begun, ended
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
-            self._begun()
+            await self._begun()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # here and not after serve(), which ends in the signal that it was ended by
+        await super().shutdown(sockets)
+        await self._ended()
 
 
-def _remote(variant: VariantSpec, sockets: Path, generation: int) -> RemoteVariant:
+def _remote(variant: VariantSpec, sockets: Path, spec: GenerationSpec) -> RemoteVariant:
     contract = read_contract(Path(variant.package), variant.digest)
-    path = socket_path(sockets, generation, variant.slot)
-    return RemoteVariant(variant.slot, variant.version, variant.digest, contract, path)
+    path = socket_path(sockets, spec.generation, variant.slot)
+    return RemoteVariant(variant.slot, variant.version, variant.digest, contract, path, spec.options)
 
 
 def socket_path(sockets: Path, generation: int, slot: int) -> str:
@@ -164,45 +240,50 @@ def socket_path(sockets: Path, generation: int, slot: int) -> str:
     return str(sockets / f"{generation}-{slot}.sock")
 
 
-async def _warmed(spec: VariantSpec, options: Options) -> LocalVariant:
+async def _warmed(spec: VariantSpec, options: Options, keeping: Keeping) -> LocalVariant:
     """Load a version and ask it for one prediction: the first caller finds everything ready."""
-    variant = LocalVariant(spec.slot, load(Path(spec.package), spec.digest), options)
+    package = load(Path(spec.package), spec.digest)
+    variant = LocalVariant(spec.slot, package, options, keeping.recorder(package, spec))
     body = orjson.dumps({"features": example_record(variant.contract.schema)})
     outcome = await variant.respond(Call(body, "warm-up", probe=True))
     if outcome.status != 200:
         said = outcome.body.decode()[:300]
         raise RuntimeError(f"version {variant.version} does not answer its own example: {said}")
+    keeping.watch(variant)
     return variant
 
 
 async def _front(spec: GenerationSpec, folder: Path, options: argparse.Namespace, channel: Channel) -> None:
     """Hold the socket, and every variant that is local."""
+    deployment = folder.parents[1]
+    keeping = Keeping(deployment, spec.model, options.name, spec.options)
     variants: list[Variant] = []
     for each in spec.variants:
         channel.loading = each.slot
         if each.mode == "local":
-            variants.append(await _warmed(each, spec.options))
+            variants.append(await _warmed(each, spec.options, keeping))
         else:
-            variants.append(_remote(each, options.sockets, spec.generation))
+            variants.append(_remote(each, options.sockets, spec))
     about = {"deployment": spec.deployment, "generation": spec.generation, "server_code": options.server_code}
     salt = spec.options.salt or spec.deployment
     router = WeightedRouter(variants, WeightsReader(folder / WEIGHTS), about, salt)
-    meter = Meter(folder.parents[1] / METRICS, spec.model)
-    gate = Gate(router, meter, spec.options)
-    worker = Worker(create_app(router, gate), channel, router, spec.options)
-    await worker.run(socket.socket(fileno=options.listen))
+    listener = socket.socket(fileno=options.listen)
+    front = Front(keeping, router, deployment, options.name, spec.options, listener, spec.workers)
+    parts = Parts(keeping, spec.options, router, front, options.sockets)
+    await Worker(create_app(router, front.gate), channel, parts).run(listener)
 
 
 async def _single(spec: GenerationSpec, slot: int, options: argparse.Namespace, channel: Channel) -> None:
     """Hold one variant, for the fronts of the same generation."""
     channel.loading = slot
-    variant = await _warmed(spec.variants[slot], spec.options)
+    keeping = Keeping(options.generation.parents[1], spec.model, options.name, spec.options)
+    variant = await _warmed(spec.variants[slot], spec.options, keeping)
     path = Path(socket_path(options.sockets, spec.generation, slot))
     path.unlink(missing_ok=True)  # of one that fell
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         listener.bind(str(path))
         listener.listen()
-        await Worker(respond_app(variant), channel, None, spec.options).run(listener)
+        await Worker(respond_app(variant), channel, Parts(keeping, spec.options)).run(listener)
 
 
 def _one_line(problem: BaseException) -> str:
