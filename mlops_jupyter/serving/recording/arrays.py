@@ -117,6 +117,8 @@ def objects(values: Sequence[Any], type_: str) -> pa.Array:
 
 
 def _present(values: Sequence[Any], type_: str, missing: Mask | None = None) -> pa.Array:
+    if type_ in ("double", "float"):
+        return array_of(np.fromiter(values, np.float64, len(values)), type_)  # of None NumPy makes NaN
     if type_ != "bool":
         return numbers(np.fromiter(values, _DTYPES[type_], len(values)), type_, missing)
     if None in values:  # which would be false

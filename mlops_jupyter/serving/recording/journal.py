@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from .retention import Retention
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("model_server")
 
 PAUSE = 0.5  # seconds
 _LONGEST_PAUSE = 5.0
@@ -123,6 +123,7 @@ class Journal:
                 files.append(batch)
                 step_aside()
         except OSError as error:
+            self._failing = True
             self._lose(len(entries), f"cannot be written: {error}")
         else:
             self._recover()
@@ -132,7 +133,7 @@ class Journal:
     ) -> None:
         """Write entries one by one, of which some cannot be turned: the others are not to be lost."""
         if len(entries) == 1:
-            self._lose(1, f"do not fit the schema: {type(error).__name__}: {error}")
+            self._lose(1, f"do not fit the schema: {type(error).__name__}")  # which may quote a value
             return
         for entry in entries:
             self._write([entry], converter, files)
@@ -148,7 +149,6 @@ class Journal:
 
     def _lose(self, count: int, why: str) -> None:
         self._lost += count
-        self._failing = True
         self._say(f"captured requests {why}; they are dropped ({self.dropped} so far)")
 
     def _lose_all(self) -> None:
@@ -158,8 +158,7 @@ class Journal:
     def _recover(self) -> None:
         if self._failing:
             self._failing, self._said = False, float("-inf")
-            self._say(f"captured requests are written again; {self.dropped} were dropped")
-            self._said = float("-inf")
+            log.warning("captured requests are written again; %d were dropped", self.dropped)
 
     def _say(self, what: str) -> None:
         """Log a line, but not the same trouble again and again."""

@@ -1,0 +1,45 @@
+"""Contracts of several kinds, entries, and what is in the files afterwards."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from mlops_jupyter.capture.files import captured_files, read_batches
+from mlops_jupyter.serving.router import Contract
+
+TIME = 1_790_000_000_123_456_789
+DIGEST = "0123456789abcdef" * 4
+
+
+def column(name, type_="double", dtype=None):
+    dtypes = {"double": "float64", "float": "float32", "long": "int64", "integer": "int32", "boolean": "bool"}
+    return {"name": name, "type": type_, "dtype": dtype or dtypes.get(type_, "object"), "nullable": True}
+
+
+def output(name="late", type_="long", classes=(0, 1)):
+    return {"name": name, "type": type_, "classes": None if classes is None else list(classes)}
+
+
+def contract(columns, outputs=None, *, probabilities=True, kind="columns"):
+    outputs = [output()] if outputs is None else outputs
+    return Contract(
+        "delays",
+        {
+            "schema_version": 1,
+            "input": {"kind": kind, "columns": columns},
+            "output": {"task": "classification", "outputs": outputs, "probabilities": probabilities},
+        },
+        {},
+    )
+
+
+def entry(rows, labels=None, tables=None, *, id_="p0", unit="", role="stable", status=200, error=""):
+    return (TIME, id_, unit, role, status, 0.0025, rows, labels, tables, error)
+
+
+def captured(deployment):
+    """Return all that a deployment captured, as one table."""
+    batches = [batch for file in captured_files(deployment) for batch in read_batches(file.path)]
+    for batch in batches:
+        batch.validate(full=True)
+    return pa.Table.from_batches(batches) if batches else None
