@@ -163,6 +163,12 @@ def tiny_server(tmp_path_factory) -> Path:
     return copy_of_server(tmp_path_factory.mktemp("server") / "serving")
 
 
+@pytest.fixture(scope="session")
+def deployment_by_files():
+    """`TinyDeployment`, for tests that bring a server and packages of their own."""
+    return TinyDeployment
+
+
 @pytest.fixture
 def tiny(tmp_path, tiny_server):
     deployment = TinyDeployment(tmp_path, tiny_server)
