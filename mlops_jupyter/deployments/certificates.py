@@ -38,13 +38,13 @@ class Certificate:
         return self.expires - datetime.now(UTC) < SOON
 
 
-def check_certificate(certificate: str, key: str | None) -> Certificate:
+def check_certificate(certificate: str, key: str) -> Certificate:
     """Return what a certificate says, when a server can use it.
 
     Parameters
     ----------
-    certificate, key : str, str or None
-        Paths of PEM files; no key when it is in the same file.
+    certificate, key : str
+        Paths of PEM files; the same when one holds both.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def check_certificate(certificate: str, key: str | None) -> Certificate:
     """
     leaf = _leaf(certificate)
     _check_in_force(certificate, leaf)
-    _check_pair(certificate, key or certificate)
+    _check_pair(certificate, key)
     return Certificate(_names(leaf), leaf.not_valid_after_utc)
 
 

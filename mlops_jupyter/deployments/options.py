@@ -60,10 +60,8 @@ def merged_options(before: Options, asked: Mapping[str, Any]) -> Options:
         When the parts do not fit together.
     """
     options = replace(before, **asked)
-    if asked.get("tls_certificate", OFF) is None:
-        options = replace(options, tls_key=None)
-    elif "tls_certificate" in asked and "tls_key" not in asked:
-        options = replace(options, tls_key=None)  # the old key is not that of a new certificate
+    if "tls_certificate" in asked and "tls_key" not in asked:
+        options = replace(options, tls_key=options.tls_certificate)  # both are in one file, or TLS is off
     if options.tls_key and not options.tls_certificate:
         raise UsageError("--tls-key is of no use without --tls-cert")
     both = set(options.capture_masked) & set(options.capture_hashed)
@@ -98,7 +96,7 @@ def check_tls(options: Options) -> Certificate | None:
     """Return the certificate to serve with, if any, after a look whether that can be done."""
     if options.tls_certificate is None:
         return None
-    return check_certificate(options.tls_certificate, options.tls_key)
+    return check_certificate(options.tls_certificate, options.tls_key or options.tls_certificate)
 
 
 def _checked(name: str, value: Any) -> Any:

@@ -29,8 +29,10 @@ def test_what_was_asked_can_be_taken_back():
 
 def test_the_key_of_an_old_certificate_is_not_that_of_a_new_one(tmp_path):
     before = Options(tls_certificate="/a", tls_key="/b")
-    options = merged_options(before, asked_options(tls_certificate=str(tmp_path / "both.pem")))
-    assert options.tls_key is None
+    both = str(tmp_path / "both.pem")
+    assert merged_options(before, asked_options(tls_certificate=both)).tls_key == both
+    assert merged_options(before, asked_options(tls_certificate=both, tls_key="/c")).tls_key == "/c"
+    assert merged_options(before, asked_options(cache=1)).tls_key == "/b"
 
 
 def test_paths_are_kept_whole_for_workers_run_elsewhere(tmp_path, monkeypatch):
