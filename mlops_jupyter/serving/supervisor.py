@@ -33,6 +33,8 @@ import psutil
 from .documents import read_document, write_document
 from .generation import Generation, Surroundings
 from .logs import cap_logs
+from .metrics import FOLDER as METRICS
+from .metrics.folding import fold_slabs
 from .processes import end_processes, find_processes
 from .spec import generation_folder
 from .wanted import SUPERVISOR, WANTED, Wanted, read_wanted, recorded_processes
@@ -44,7 +46,7 @@ TICK, IDLE_TICK = 0.025, 0.1  # seconds; idle, a deployment costs 0.1 % of a cor
 STOP_GRACE = 10.0
 BACKLOG = 2048
 TAKE_OVER = 15.0
-LOGS_EVERY = 5.0  # seconds between two looks at the size of the logs
+TIDY_EVERY = 5.0  # seconds between two looks at the logs' size and at what ended workers counted
 
 
 class Supervisor:
@@ -59,7 +61,7 @@ class Supervisor:
         self._stopping = False
         self._lock = lock
         self._bound = False
-        self._logs_due = 0.0
+        self._tidy_due = 0.0
         self._orphans = find_processes(recorded_processes(deployment))
         self._remove_old_sockets()
         self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -108,7 +110,7 @@ class Supervisor:
         if self._is_removed():
             _log("the deployment's folder was deleted")
             self._stopping = True
-        self._cap_logs()
+        self._tidy()
         self._read_wanted()
         self._forget_abandoned()
         active = self._wanted.active if self._wanted else None
@@ -120,10 +122,11 @@ class Supervisor:
         if self._wanted:
             self._reconcile(self._wanted)
 
-    def _cap_logs(self) -> None:
-        if time.monotonic() >= self._logs_due:
-            self._logs_due = time.monotonic() + LOGS_EVERY
+    def _tidy(self) -> None:
+        if time.monotonic() >= self._tidy_due:
+            self._tidy_due = time.monotonic() + TIDY_EVERY
             cap_logs(self._around.logs)
+            fold_slabs(self._folder / METRICS)
 
     def _reconcile(self, wanted: Wanted) -> None:
         for number in wanted.generations:
