@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _DAY = 86_400.0
-_PARTS = 16  # of what may be kept: so large is a file at most, and so much may be written between two looks
+_PARTS = 16  # of what may be kept: a file is so large at most, and so much is left free for what comes
+_LOOKS = 4  # while a writer writes that much
 _EACH = 60.0  # seconds between two looks
 
 
@@ -31,7 +32,8 @@ class Retention:
     """What is kept of a folder, over all writers and versions.
 
     Every writer looks after all files. It takes no lock: two that look at once see the same files as the
-    oldest, and one that is gone counts for nothing.
+    oldest, and one that is gone counts for nothing. Between two looks each writer adds at most a 64th of what
+    may be kept, for which a 16th is left free: up to four writers keep to it, more may exceed it by that.
 
     Parameters
     ----------
@@ -50,7 +52,7 @@ class Retention:
 
     def due(self, written: int) -> bool:
         """Return whether it is time to look again, now that a writer has written so many bytes in all."""
-        return time.monotonic() - self._looked > _EACH or written - self._written > self.largest
+        return time.monotonic() - self._looked > _EACH or written - self._written > self.largest / _LOOKS
 
     def apply(self, written: int = 0, open_path: Path | None = None) -> int:
         """Remove what is too old, then the oldest of what is too much.
