@@ -53,14 +53,18 @@ def _metadata(answered: Answered) -> dict[str, str]:
 
 def _columns(answered: Answered) -> Iterator[tuple[str, Any]]:
     """Yield the name and the array of each column."""
-    schema = answered.contract.schema
+    schema, tables = answered.contract.schema, answered.prediction.probabilities
     outputs = schema["output"]["outputs"]
-    scored = gives_probabilities(schema) and answered.prediction.probabilities is not None
+    scored = gives_probabilities(schema)
     for position, output in enumerate(outputs):
         suffix = f":{output['name']}" if len(outputs) > 1 else ""
-        yield f"prediction{suffix}", _array(_labels(answered, position), output["type"])
-        if scored:
-            yield from _scores(answered, position, suffix, output["name"] if suffix else None)
+        labels = _labels(answered, position)
+        yield f"prediction{suffix}", _array(labels, output["type"])
+        if scored and tables is not None:
+            table = np.asarray(tables[position], np.float64)
+            yield f"confidence{suffix}", _array(_confidence(labels, table, output["classes"]), "double")
+            for i, label in enumerate(output["classes"]):
+                yield f"probability{suffix}:{label_key(label)}", _array(table[:, i], "double")
 
 
 def _labels(answered: Answered, position: int) -> Any:
@@ -69,17 +73,12 @@ def _labels(answered: Answered, position: int) -> Any:
     return answered.answer.predictions  # only a model with one output has a threshold
 
 
-def _scores(answered: Answered, position: int, suffix: str, name: str | None) -> Iterator[tuple[str, Any]]:
-    tables = answered.prediction.probabilities
-    assert tables is not None
-    confidence: list[Any] = answered.answer.confidence or []
-    if name is not None:
-        confidence = [row[name] for row in confidence]
-    yield f"confidence{suffix}", _array(np.array(confidence, np.float64), "double")
-    table = np.asarray(tables[position], np.float64)
-    classes = answered.contract.schema["output"]["outputs"][position]["classes"]
-    for i, label in enumerate(classes):
-        yield f"probability{suffix}:{label_key(label)}", _array(table[:, i], "double")
+def _confidence(labels: Any, table: NDArray[np.float64], classes: list[Any]) -> NDArray[np.float64]:
+    """Return the probability of the predicted label, NaN for one that is no class."""
+    positions = {label: i for i, label in enumerate(classes)}
+    plain = _plain(labels)
+    chosen = np.fromiter((positions.get(label, -1) for label in plain), np.intp, len(plain))
+    return np.where(chosen < 0, np.nan, table[np.arange(len(table)), chosen])
 
 
 def _array(values: Any, type_: str) -> Any:
@@ -93,7 +92,11 @@ def _array(values: Any, type_: str) -> Any:
     if type_ == "boolean":
         bits = np.packbits(np.asarray(values, np.bool_), bitorder="little")
         return pa.Array.from_buffers(pa.bool_(), len(values), [None, pa.py_buffer(bits)])
-    return _texts(values.tolist() if isinstance(values, np.ndarray) else values)
+    return _texts(_plain(values))
+
+
+def _plain(values: Any) -> list[Any]:
+    return list(values.tolist() if isinstance(values, np.ndarray) else values)
 
 
 def _of_buffer(type_: Any, values: NDArray[Any]) -> Any:

@@ -63,6 +63,13 @@ def test_probabilities_stand_in_columns_by_label_beside_the_confidence():
     }
 
 
+def test_a_label_that_is_no_class_has_no_confidence():
+    prediction = Prediction([np.array(["other", "b"], object)], [np.array([[0.75, 0.25], [0.4, 0.6]])])
+    answer = table(prediction, output(classes=["a", "b"]), probabilities=True)
+    assert np.isnan(answer.column("confidence")[0].as_py())
+    assert answer.column("confidence")[1].as_py() == 0.6
+
+
 def test_a_threshold_decides_as_it_does_in_json():
     prediction = Prediction([np.array([0, 0])], [np.array([[0.6, 0.4], [0.9, 0.1]])])
     answer = table(prediction, output(type_="long", classes=[0, 1]), probabilities=True, threshold=0.3)
