@@ -1,0 +1,305 @@
+"""Our endpoint beside a bare one, and beside the servers of others, in one run.
+
+    python tests/benchmarks/serving.py --peers none
+    python tests/benchmarks/serving.py --peers all [--environments DIR] [--output serving.json]
+
+Ours is a real deployment, by the verbs, in a workspace of its own: a supervisor and one worker, two
+resident versions with half of the traffic each, and everything on that is on by default: validation,
+routing, metrics and capture. The bare one is uvicorn, httptools and uvloop around an app that reads the same
+JSON and answers a constant. The others run in environments of their own, made by uv, as their documentation
+says; those that can batch a second time, told to.
+
+Each is asked in short turns, so that whatever else the machine does falls on all; a ratio is the median of
+the ratios of the rounds, and always ours by theirs. CPU time is of the whole tree of processes, and holds on
+a noisy machine; requests a second, p99 and starts ask for an idle one. The last line is JSON; what was not
+run is left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from side_by_side import ours, starts  # noqa: E402
+from side_by_side.bare import running_bare  # noqa: E402
+from side_by_side.contender import memory_of  # noqa: E402
+from side_by_side.data import ALONE, ARROW_BULK, BULK, CROWD, FOREST, JSON_BULK, ONE  # noqa: E402
+from side_by_side.peers import ALL  # noqa: E402
+from side_by_side.peers.peer import Stage  # noqa: E402
+from side_by_side.rounds import SETTLED, Entry, Rounds, alternate  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from side_by_side.contender import Contender
+    from side_by_side.data import Task
+    from side_by_side.peers.peer import Peer
+
+OURS = ours.OURS.name
+TUNED = "-batched"  # peers that do not batch unless they are told to
+CACHE = Path.home() / ".cache" / "mlops-jupyter-benchmarks"
+Figures = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is run, and for how long.
+
+    Parameters
+    ----------
+    peers : sequence of Peer
+        Whom we are compared with.
+    environments : Path
+        Where theirs are kept.
+    rounds, seconds : int, float
+        How often each is asked, and for how long.
+    each_guard : bool
+        Whether keys, rate limit and access log are measured one by one, too.
+    scratch : Path
+        Removed afterwards.
+    """
+
+    peers: Sequence[Peer]
+    environments: Path
+    rounds: int
+    seconds: float
+    each_guard: bool
+    scratch: Path
+
+
+def say(text: str) -> None:
+    """Tell how far it is."""
+    print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
+
+
+def show(title: str, rounds: Rounds) -> None:
+    """Print what each did."""
+    print(f"\n{title}\n{'':24}{'CPU us':>10}{'answers/s':>12}{'p50 ms':>10}{'p99 ms':>10}")
+    for name in rounds.names:
+        cells = (rounds.median(name, figure) for figure in ("cpu_us", "per_second", "p50_ms", "p99_ms"))
+        cpu, rate, middle, tail = cells
+        print(f"{name:24}{cpu:10.1f}{rate:12.1f}{middle:10.3f}{tail:10.3f}", flush=True)
+
+
+def against(rounds: Rounds, figure: str, name: str, mine: str = OURS) -> Figures:
+    """Return our figure by that of the best peer: as they are, and with those that were told to batch."""
+    peers = [other for other in rounds.names if other in ALL]
+    found = {}
+    for key, names in (
+        (f"{name}_vs_best_peer", [other for other in peers if not other.endswith(TUNED)]),
+        (f"{name}_vs_best_tuned_peer", peers if any(other.endswith(TUNED) for other in peers) else []),
+    ):
+        best = rounds.best(names, figure)
+        if best:
+            print(f"{key}: against {best}")
+            found[key] = rounds.ratio(mine, best, figure)
+    return found
+
+
+def one_row(plan: Plan, settings: dict[str, Contender], bare: Contender, peers: list[Contender]) -> Figures:
+    """Measure one row at 16 connections: ours, ours otherwise set, the bare one, the peers."""
+    names = [bare.name, *(setting.name for setting in deployed(plan) if setting.model == "logistic")]
+    servers = {bare.name: bare, **settings}
+    rounds = alternate(
+        [Entry(name, servers[name], ONE) for name in names], plan.rounds, plan.seconds, SETTLED
+    )
+    show("one row, 16 connections", rounds)
+    figures = {
+        "cpu_vs_bare": rounds.ratio(OURS, bare.name, "cpu_us"),
+        "cpu_vs_bare_guarded": rounds.ratio(ours.GUARDED.name, bare.name, "cpu_us"),
+        "variant_cost": rounds.ratio(OURS, ours.ALONE_RESIDENT.name, "cpu_us") - 1,
+        "shadow_cost": rounds.ratio(ours.SHADOWED.name, OURS, "cpu_us") - 1,
+        "capture_cost": 1 - rounds.ratio(ours.UNCAPTURED.name, OURS, "cpu_us"),
+        "capture_cost_in_rate": 1 - rounds.ratio(OURS, ours.UNCAPTURED.name, "per_second"),
+        "rps": rounds.median(OURS, "per_second"),
+        "cpu_us": rounds.median(OURS, "cpu_us"),
+        "bare_cpu_us": rounds.median(bare.name, "cpu_us"),
+    }
+    for setting in ours.EACH_GUARD if plan.each_guard else ():
+        cost = rounds.ratio(setting.name, OURS, "cpu_us") - 1
+        figures[f"{setting.deployment}_cost"] = cost
+    if peers:
+        both = [Entry(each.name, each, ONE) for each in [settings[OURS], *peers]]
+        rounds = alternate(both, plan.rounds, plan.seconds, SETTLED)
+        show("one row, 16 connections, beside the peers", rounds)
+        figures |= against(rounds, "cpu_us", "cpu") | against(rounds, "p99_ms", "p99")
+        figures |= against(rounds, "per_second", "rps")
+        figures |= {f"cpu_us_{peer.name}": rounds.median(peer.name, "cpu_us") for peer in peers}
+    return figures
+
+
+def other_connections(plan: Plan, servers: list[Contender], task: Task) -> Figures:
+    """Measure one row at another number of connections."""
+    entries = [Entry(each.name, each, task) for each in servers]
+    rounds = alternate(entries, max(2, plan.rounds // 2), plan.seconds)
+    show(task.name, rounds)
+    name = f"{task.connections}_connections"
+    figures = {f"cpu_vs_bare_{name}": rounds.ratio(OURS, "bare", "cpu_us")}
+    figures[f"rps_{name}"] = rounds.median(OURS, "per_second")
+    return figures | against(rounds, "p99_ms", f"p99_{name}")
+
+
+def many_rows(plan: Plan, server: Contender, peers: list[Contender]) -> Figures:
+    """Measure a thousand rows in one request: ours as JSON and as Arrow, the peers in the JSON they read."""
+    entries = [Entry(task.name, server, task) for task in (JSON_BULK, ARROW_BULK)]
+    entries += [Entry(peer.name, peer, JSON_BULK) for peer in peers if JSON_BULK.name in peer.requests]
+    rounds = alternate(entries, max(2, plan.rounds // 2), plan.seconds)
+    show("1,000 rows, 1 connection", rounds)
+    figures = {}
+    for task, name in ((JSON_BULK, "json"), (ARROW_BULK, "arrow")):
+        figures[f"rows_per_second_{name}"] = rounds.median(task.name, "per_second") * BULK
+        figures |= against(rounds, "per_second", f"rows_{name}", task.name)
+    return figures
+
+
+def forest(plan: Plan, server: Contender, peers: list[Contender]) -> Figures:
+    """Measure a forest of a hundred trees, one row at 16 connections."""
+    entries = [Entry(each.name, each, FOREST) for each in [server, *peers]]
+    rounds = alternate(entries, max(2, plan.rounds // 2), plan.seconds)
+    show("a forest of 100 trees, one row, 16 connections", rounds)
+    mine = ours.FORESTED.name
+    figures = {"forest_rps": rounds.median(mine, "per_second")}
+    figures |= against(rounds, "per_second", "forest_rps", mine)
+    return figures | against(rounds, "cpu_us", "forest_cpu", mine)
+
+
+def own_starts(plan: Plan, settings: dict[str, Contender]) -> Figures:
+    """Measure our starts, and the memory of a worker after all it has answered."""
+    from mlops_jupyter.deployments.folder import require_serving
+
+    worker = settings[OURS].root.children()[0]
+    figures = {"worker_mb": memory_of(worker), "worker_rss_mb": worker.memory_info().rss / 1e6}
+    one = ours.ALONE_RESIDENT
+    start = starts.deployment_start(one, settings[one.name].port, times=3)
+    package = Path(require_serving(ours.folder_of(one)).stable.package)
+    return figures | {
+        "cold_start_s": start.worker,
+        "deployment_start_s": start.deployment,
+        "package_start_s": starts.package_start(package, one, plan.scratch, times=2),
+    }
+
+
+def peer_starts(stages: list[Stage]) -> tuple[Figures, Figures]:
+    """Return the seconds of each peer's start, and its memory then."""
+    seconds = {}
+    memory = {}
+    for stage in stages:
+        say(f"start of {stage.peer.name}")
+        seconds[stage.peer.name] = starts.peer_start(stage, ONE, times=2)
+        with stage.running([ONE]) as peer:
+            memory[peer.name] = peer.megabytes()
+        print(f"{stage.peer.name:24}{seconds[stage.peer.name]:8.2f} s{memory[stage.peer.name]:8.0f} MB")
+    return seconds, memory
+
+
+def deployed(plan: Plan) -> list[ours.Setting]:
+    """Return the ways in which ours is deployed."""
+    return [ours.OURS, *ours.FEATURES, *(ours.EACH_GUARD if plan.each_guard else ()), ours.FORESTED]
+
+
+def bring_live(plan: Plan) -> dict[str, Contender]:
+    """Register and deploy; settings that differ in their shares alone share a deployment."""
+    ours.register("logistic", versions=2)
+    ours.register("forest", versions=1)
+    live: dict[str, Contender] = {}
+    by_deployment: dict[str, Contender] = {}
+    for setting in deployed(plan):
+        there = by_deployment.get(setting.deployment)
+        if there:
+            live[setting.name] = ours.contender(setting, there.port, dict(there.requests))
+        else:
+            live[setting.name] = by_deployment[setting.deployment] = ours.deploy(setting)
+    return live
+
+
+@contextlib.contextmanager
+def running_peers(stages: list[Stage], tasks: list[Task]) -> Iterator[list[Contender]]:
+    """Run them all until the block ends."""
+    with contextlib.ExitStack() as running:
+        peers = []
+        for stage in stages:
+            say(f"{stage.peer.name} for {stage.model}")
+            peers.append(running.enter_context(stage.running(tasks)))
+        yield peers
+
+
+def set_up(plan: Plan, model: str) -> list[Stage]:
+    """Return the peers with a model each, their environments built."""
+    return [
+        Stage(peer, model, plan.environments, plan.scratch / f"{peer.name}-{model}") for peer in plan.peers
+    ]
+
+
+def compare(plan: Plan) -> Figures:
+    """Measure everything that the plan has."""
+    logistic, forests = set_up(plan, "logistic"), set_up(plan, "forest")
+    figures: Figures = {}
+    if logistic:
+        seconds, memory = peer_starts([stage for stage in logistic if not stage.peer.name.endswith(TUNED)])
+    say("package, register and deploy")
+    with contextlib.ExitStack() as live:
+        live.enter_context(ours.workspace(plan.scratch / "workspace"))
+        settings = bring_live(plan)
+        mine, forested = settings[OURS], settings[ours.FORESTED.name]
+        bare = live.enter_context(running_bare(plan.scratch / "bare", mine.requests))
+        with running_peers(logistic, [ONE, ALONE, CROWD, JSON_BULK]) as peers:
+            say("measure")
+            figures |= one_row(plan, settings, bare, peers)
+            for task in (ALONE, CROWD):
+                figures |= other_connections(plan, [bare, mine, *peers], task)
+            figures |= many_rows(plan, mine, peers)
+        with running_peers(forests, [FOREST]) as peers:
+            figures |= forest(plan, forested, peers)
+        figures |= own_starts(plan, settings)
+    if logistic:
+        figures["cold_start_vs_best_peer"] = figures["cold_start_s"] / min(seconds.values())
+        figures["memory_vs_best_peer"] = figures["worker_mb"] / min(memory.values())
+    return figures
+
+
+def chosen_peers(text: str) -> list[Peer]:
+    """Return the peers that were named: all of them, none, or a list with commas."""
+    names = {"all": list(ALL), "none": []}.get(text, text.split(","))
+    unknown = [name for name in names if name not in ALL]
+    if unknown:
+        raise SystemExit(f"no peer {', '.join(unknown)}; there are {', '.join(ALL)}")
+    return [ALL[name] for name in names]
+
+
+def main() -> None:
+    """Measure, and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--peers", default="none", help="all, none, or names with commas")
+    parser.add_argument("--environments", type=Path, default=CACHE, help="where those of the peers are kept")
+    parser.add_argument("--rounds", type=int, help="5 when left out")
+    parser.add_argument("--seconds", type=float, help="of a turn: 0.5 alone, 1.5 beside peers when left out")
+    parser.add_argument("--each-guard", action="store_true", help="keys, rate limit, access log one by one")
+    parser.add_argument("--output", type=Path, help="write the JSON there, too")
+    options = parser.parse_args()
+    peers = chosen_peers(options.peers)
+    with tempfile.TemporaryDirectory() as scratch:
+        plan = Plan(
+            peers, options.environments, options.rounds or 5, options.seconds or (1.5 if peers else 0.5),
+            options.each_guard, Path(scratch),
+        )  # fmt: skip
+        figures = compare(plan)
+    document = json.dumps({name: float(f"{value:.3g}") for name, value in figures.items()})
+    if options.output:
+        options.output.write_text(document + "\n")
+    print(document)
+
+
+if __name__ == "__main__":
+    main()

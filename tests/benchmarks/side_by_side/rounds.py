@@ -1,0 +1,100 @@
+"""Every server is asked in short turns, so that whatever else the machine does falls on all alike."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .load import ask_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from .contender import Contender
+    from .data import Task
+
+WARM_UP = 0.3
+SETTLED = 0.6  # seconds: what is written behind the answers, twice a second, belongs to them
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What one server did in one turn."""
+
+    per_second: float
+    p50_ms: float
+    p99_ms: float
+    cpu_us: float
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A server and what it is asked, under a name of the table."""
+
+    name: str
+    contender: Contender
+    task: Task
+
+
+class Rounds:
+    """The turns of several servers, round by round."""
+
+    def __init__(self, turns: dict[str, list[Turn]]) -> None:
+        self._turns = turns
+
+    @property
+    def names(self) -> list[str]:
+        """Who took part."""
+        return list(self._turns)
+
+    def median(self, name: str, figure: str) -> float:
+        """Return the median of a figure over the rounds."""
+        return statistics.median(getattr(turn, figure) for turn in self._turns[name])
+
+    def ratio(self, name: str, other: str, figure: str) -> float:
+        """Return the median over the rounds of one server's figure by another's."""
+        pairs = zip(self._turns[name], self._turns[other], strict=True)
+        return statistics.median(getattr(mine, figure) / getattr(theirs, figure) for mine, theirs in pairs)
+
+    def best(self, names: Sequence[str], figure: str) -> str | None:
+        """Return who of `names` has the best median: the highest rate, else the lowest."""
+        choose: Callable[..., str] = max if figure == "per_second" else min
+        return choose(
+            (name for name in names if name in self._turns),
+            key=lambda name: self.median(name, figure),
+            default=None,
+        )
+
+
+def alternate(entries: Sequence[Entry], rounds: int, seconds: float, settled: float = 0.0) -> Rounds:
+    """Ask each in turn, so often and for so long; who begins changes from round to round.
+
+    Parameters
+    ----------
+    entries : sequence of Entry
+        Who is asked for what.
+    rounds, seconds : int, float
+        How often, and for how long.
+    settled : float
+        Seconds of rest after which the CPU time of a turn is read.
+    """
+    turns: dict[str, list[Turn]] = {entry.name: [] for entry in entries}
+    for entry in entries:
+        _turn(entry, WARM_UP, 0.0)
+    for number in range(rounds):
+        first = number % len(entries)
+        for entry in [*entries[first:], *entries[:first]]:
+            turns[entry.name].append(_turn(entry, seconds, settled))
+    return Rounds(turns)
+
+
+def _turn(entry: Entry, seconds: float, settled: float) -> Turn:
+    contender, task = entry.contender, entry.task
+    contender.before()
+    before = contender.cpu()
+    answers = ask_for(seconds, contender.port, contender.requests[task.name], task.connections)
+    time.sleep(settled)
+    cpu = contender.cpu() - before
+    return Turn(answers.per_second, answers.p50_ms, answers.p99_ms, cpu / answers.count * 1e6)
