@@ -234,7 +234,7 @@ class LocalVariant:
 
 
 def _is_arrow(call: Call) -> bool:
-    """Whether the size of the body says nothing: few bytes of Arrow can be many rows, and it is imported late."""
+    """Whether the size of the body says nothing: few bytes of Arrow can be many rows."""
     return call.dialect == "arrow" or (call.accept != "" and ARROW in call.accept)
 
 
