@@ -30,5 +30,5 @@ def running_bare(folder: Path, requests: Mapping[str, Request]) -> Iterator[Cont
     (folder / APP.name).write_text(APP.read_text())
     port = free_port()
     with started(uvicorn(f"{APP.stem}:app", port), folder) as process:
-        first_answer(port, next(iter(requests.values())), process.is_running)
+        first_answer(port, next(iter(requests.values())), process)
         yield Contender("bare", port, process, requests)

@@ -86,8 +86,8 @@ def ask(port: int, request: Request) -> tuple[int, Any]:
     return response.status, body
 
 
-def first_answer(port: int, request: Request, alive: Callable[[], bool] = lambda: True) -> Any:
-    """Ask until the answer is 200, and return it.
+def first_answer(port: int, request: Request, server: psutil.Popen | None = None) -> Any:
+    """Ask until the answer is 200, and return it; for no longer than the server lives.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def first_answer(port: int, request: Request, alive: Callable[[], bool] = lambda
     """
     deadline = time.monotonic() + START_LIMIT
     said: Any = "nothing"
-    while time.monotonic() < deadline and alive():
+    while time.monotonic() < deadline and (server is None or server.poll() is None):
         with contextlib.suppress(OSError, http.client.HTTPException):
             status, said = ask(port, request)
             if status == 200:
@@ -109,14 +109,21 @@ def first_answer(port: int, request: Request, alive: Callable[[], bool] = lambda
 def started(
     command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None
 ) -> Iterator[psutil.Popen]:
-    """Run a server in `folder` until the block ends; nothing of its tree is left then."""
-    with (folder / "server.log").open("ab") as log:
+    """Run a server in `folder` until the block ends; nothing of its tree is left then.
+
+    What goes wrong in the block is told with the end of what the server wrote.
+    """
+    said = folder / "server.log"
+    with said.open("ab") as log:
         process = psutil.Popen(
             list(command), cwd=folder, env=os.environ | dict(environment or {}), stdin=subprocess.DEVNULL,
             stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
     try:
         yield process
+    except Exception as problem:
+        problem.add_note(said.read_text(errors="replace")[-2000:])
+        raise
     finally:
         end_tree(process)
 

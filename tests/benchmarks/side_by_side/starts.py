@@ -83,7 +83,7 @@ def package_start(package: Path, setting: Setting, scratch: Path, times: int) ->
         command = [*uvicorn("src.inference:app", port), "--app-dir", str(folder)]
         began = time.perf_counter()
         with started(command, scratch) as process:
-            first_answer(port, request, process.is_running)
+            first_answer(port, request, process)
             seconds.append(time.perf_counter() - began)
     return statistics.median(seconds[1:])
 

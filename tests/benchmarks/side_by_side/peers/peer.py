@@ -123,7 +123,7 @@ class Stage:
         port = free_port()
         requests = {task.name: self.peer.request(task) for task in tasks if self.peer.takes(task)}
         with started(self._filled(self.peer.command, port), self.folder, self._variables(port)) as process:
-            self._check(first_answer(port, next(iter(requests.values())), process.is_running))
+            self._check(first_answer(port, next(iter(requests.values())), process))
             yield Contender(self.peer.name, port, process, requests)
 
     def _check(self, answer: Any) -> None:
