@@ -58,7 +58,7 @@ class Reader:
         """
         try:
             features = self._decode(body).features
-        except (msgspec.DecodeError, RecursionError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
         if type(features) is self._record:
             rows = [astuple(features)]

@@ -75,7 +75,7 @@ def _of_field(name: str) -> ReadUnit:
     def read(headers: Mapping[bytes, bytes], body: bytes) -> str:  # noqa: ARG001
         try:
             found: Any = decode(body).features
-        except (msgspec.DecodeError, RecursionError):  # told when the whole is read
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # told when the whole is read
             return ""
         first = (found[0] if found else None) if type(found) is list else found
         value = None if first is None else first.unit

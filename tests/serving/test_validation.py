@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from mlops_jupyter.serving.decoding import repeated_key
 from mlops_jupyter.serving.problems import MOST, InvalidRequest
+from mlops_jupyter.serving.units import compile_unit
 from mlops_jupyter.serving.validation import compile_validator
 
 
@@ -280,6 +281,16 @@ def test_whatever_json_comes_is_a_batch_or_a_list_of_problems(document):
             assert len(orjson.dumps(read.document())) < 4000 + 300 * len(read.problems)
         else:
             assert {len(values) for values in read.batch.columns.values()} == {read.batch.rows}
+
+
+@pytest.mark.parametrize("text", [b"\xff", b"\xed\xa0\x80", b"a\xc3"])
+def test_text_that_is_not_utf_8_is_400(text):
+    validator = only("string", "str")
+    for body in (b'{"features": {"x": "%s"}}' % text, b'{"features": [{"%s": "a"}]}' % text):
+        with pytest.raises(InvalidRequest) as caught:
+            validator.parse(body)
+        assert caught.value.status == 400
+        assert compile_unit("field:x")({}, body) == ""
 
 
 @settings(max_examples=100, deadline=None)
