@@ -291,22 +291,41 @@ def test_a_candidate_that_hung_answers_again_when_it_has_come_to_itself(paced):
 
 @pytest.mark.parametrize("resident", ["remote"], indirect=True)
 def test_a_remote_candidate_killed_under_load_leaves_stable_alone_and_comes_back(paced):
-    before = stable_alone(paced)
     (killed,) = paced.processes("--package")
     (front,) = [process for process in paced.deployment.workers() if process.pid != killed.pid]
-    with paced.traffic("stable", 2) as stable, paced.traffic("candidate", 4) as candidate:
+    before = stable_alone(paced)
+    with paced.traffic("stable", 2) as stable, paced.traffic("candidate", 4, pause=0.02) as candidate:
         time.sleep(0.5)
         killed.kill()
-        time.sleep(0.5)
-        paced.deployment.wait_until(lambda: answered(paced), 30)
-        back_at = len(candidate.answers)
-        time.sleep(0.5)
+        time.sleep(1.5)
     assert_as_before(stable, before)
-    assert candidate.errors == []
+    assert stable.errors == candidate.errors == []
     assert candidate.statuses() == {200, 503}
     assert all(answer.retry_after for answer in candidate.answers if answer.status == 503)
-    assert 200 in {answer.status for answer in candidate.answers[back_at:]}
+    paced.deployment.wait_until(lambda: answered(paced), 90)
     assert front.is_running()
+
+
+@pytest.mark.parametrize("resident", ["remote"], indirect=True)
+def test_a_remote_process_that_stands_still_is_answered_for_at_the_time_out(paced):
+    (stopped,) = paced.processes("--package")
+    before = stable_alone(paced)
+    stopped.suspend()
+    try:
+        clients = AT_WORK + WAITING + 2
+        with (
+            paced.traffic("stable", 2) as stable,
+            paced.traffic("candidate", clients, pause=0.02) as candidate,
+        ):
+            time.sleep(2.0)
+    finally:
+        stopped.resume()
+    assert_as_before(stable, before)
+    assert stable.errors == candidate.errors == []
+    assert candidate.statuses() == {503, 504}  # no more are passed on than may be at work or wait there
+    late = [answer.seconds for answer in candidate.answers if answer.status == 504]
+    assert all(TIMEOUT < seconds < TIMEOUT + 1 for seconds in late)
+    paced.deployment.wait_until(lambda: answered(paced), 20)
 
 
 def test_a_candidate_that_hangs_does_not_keep_its_processes_from_ending(paced):  # the last: it ends them
