@@ -1,7 +1,8 @@
-"""What a deployment says of itself in ``/metrics`` while its workers are killed and its versions replaced."""
+"""What a deployment says of itself, in ``/metrics`` and in its log, whoever is killed or replaced."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from typing import TYPE_CHECKING
@@ -83,3 +84,25 @@ def test_requests_are_counted_over_all_workers_and_stay_counted(live, name, fold
         "mlops_request_duration_seconds_sum", version="1.0.0"
     )
     assert after.sum("mlops_in_flight") == 0
+
+
+def test_each_request_is_logged_with_its_unit_and_without_its_features(name, folder, wait):
+    url = mlops.deploy("late", version="1.0.0", as_=name, workers=2, access_log=True).url
+    for number, features in enumerate([RIGHT, RIGHT, WRONG]):
+        headers = {"x-mlops-unit": f"user-{number}", "x-request-id": f"request-{number}"}
+        httpx.post(
+            f"{url}/predict", json={"features": features}, headers=headers, timeout=20, trust_env=False
+        )
+    log = folder / "logs" / "access.log"
+    wait(lambda: log.exists() and len(log.read_bytes().splitlines()) == 3)
+    lines = sorted(map(json.loads, log.read_bytes().splitlines()), key=lambda line: line["request_id"])
+    assert [(line["request_id"], line["unit"], line["status"]) for line in lines] == [
+        ("request-0", "user-0", 200),
+        ("request-1", "user-1", 200),
+        ("request-2", "user-2", 422),
+    ]
+    assert {(line["model"], line["version"], line["variant"]) for line in lines} == {
+        ("late", "1.0.0", "stable")
+    }
+    assert "features" not in lines[0]
+    assert all(line["milliseconds"] > 0 and line["bytes_out"] > 0 for line in lines)

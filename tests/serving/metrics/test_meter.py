@@ -47,6 +47,14 @@ def test_a_series_starts_at_zero_and_not_with_its_first_answer():
     assert counts_of(counter, families.CACHE_HITS) == {(): (0,)}
 
 
+def test_what_is_of_no_variant_takes_no_histograms_before_it_is_counted():
+    counter = Meter(None, "churn")
+    series = counter.series("", "")
+    assert counts_of(counter, families.ANSWERED) == counts_of(counter, families.BATCH_SIZE) == {}
+    series.answered(401, 0.001)
+    assert list(counts_of(counter, families.ANSWERED)) == [("", "", "401")]
+
+
 def test_what_is_in_flight_goes_up_and_down():
     counter = Meter(None, "churn")
     series = counter.series("1.0.0", "stable")
