@@ -66,6 +66,13 @@ class Package:
         """What makes its answers."""
         return AnswerMaker(self.schema, self.serving)
 
+    @property
+    def runs_own_code(self) -> bool:
+        """Whether a prediction runs code of the user's own, which may hang; that of the libraries ends."""
+        formats = {self.config["format"], (self.config.get("preprocessor") or {}).get("format")}
+        own = {"cloudpickle", "mlflow"} | ({"skops"} if self.config.get("code") else set())
+        return not own.isdisjoint(formats)
+
     def validator_with(self, extra: ExtraColumns | None) -> Validator:
         """Return what reads its requests, with another word on columns that it does not have."""
         return self.validator if extra is None or extra == self.validator.extra else self._compile(extra)

@@ -77,7 +77,9 @@ class LocalVariant:
         self._lane = Lane(options.concurrency or os.cpu_count() or 1, options.queue, options.timeout)
         self._recent = RecentAnswers(options.cache, self._met) if options.cache else None
         self._several = len(package.schema["output"]["outputs"]) > 1
-        self.quick_bytes = self._measure()
+        quick = self._measure()  # this warms the model, too
+        # the user's own code may hang one day, however quick it was now: never in the event loop
+        self.quick_bytes = _NEVER if package.runs_own_code else quick
         self._batcher = self._make_batcher(options)
 
     @property
@@ -134,7 +136,9 @@ class LocalVariant:
             return self._failed(call, request, error)
 
     def _answered(self, call: Call, request: Request, prediction: Prediction) -> Outcome:
-        answer = self._package.answers.answer(prediction)
+        # an answer that is kept may be asked for in another form
+        scored = call.dialect == "json" or self._recent is not None or writer_of(call) is dialect("json")
+        answer = self._package.answers.answer(prediction, scored=scored)
         answered = Answered(call, self.contract, self.version, request, prediction, answer)
         if self._recent and not call.probe:
             self._recent.keep(answered)
@@ -210,7 +214,7 @@ class LocalVariant:
         return orjson.dumps({"features": [record] * rows if rows > 1 else record})
 
     def _measure(self) -> int:
-        """Return the size of the largest body answered within a millisecond; this warms the model, too."""
+        """Return the size of the largest body answered within a millisecond."""
         quick, rows = _NEVER, 1
         while rows <= _MOST_ROWS:
             body = self._example(rows)

@@ -16,6 +16,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from mlops_jupyter.packaging.sealing import seal
 from mlops_jupyter.serving.loading import LoadFailure, load
+from mlops_jupyter.serving.local import LocalVariant
 from mlops_jupyter.serving.manifest import IntegrityFailure, verify
 
 FEATURES = "def double(frame):\n    return frame * 2\n"
@@ -89,6 +90,13 @@ def test_equal_code_of_two_versions_shares_a_process(with_code):
     first, second = with_code("one"), with_code("two")
     for folder in (first, second):
         assert predict(load(folder), {"a": 3.0}).predictions == [1]
+
+
+def test_the_users_own_code_is_never_run_in_the_event_loop_however_quick(with_code, delays_package):
+    own, ours = load(with_code("one")), load(delays_package)
+    assert (own.runs_own_code, ours.runs_own_code) == (True, False)
+    assert LocalVariant(0, own).quick_bytes == -1
+    assert LocalVariant(0, ours).quick_bytes > 0
 
 
 def test_another_module_of_the_same_name_is_refused_not_taken_for_it(with_code):
