@@ -1,7 +1,8 @@
 """The keys of a deployment: made, listed, revoked, in the file that its workers look at.
 
-They may be made before the deployment is: then it never listens without them. A deployment also has a secret
-of the workspace's own, by which `predict` and `rollback` call; it lies beside the file, for its owner only.
+They may be made before the deployment is: then it never listens without them. With the first of them a
+secret of the workspace's own is made, by which `predict` and `rollback` call; it lies beside the file, for
+its owner only.
 """
 
 from __future__ import annotations
@@ -17,14 +18,12 @@ from typing import TYPE_CHECKING
 from mlops_jupyter.errors import IntegrityError, NotFoundError, WorkspaceError, did_you_mean
 from mlops_jupyter.serving.access.keys import (
     KEYS,
-    OWNERS_SECRET,
     SCOPES,
     Key,
     KeyFile,
     KeysUnreadable,
     digest_of,
     read_keys,
-    read_owners_secret,
     write_keys,
 )
 
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+OWNERS_SECRET = "owner.secret"
 PREFIX = "mlops_"  # by which those who search for leaked secrets find ours
 _LOCK = "keys.lock"
 _RANDOM_BYTES = 32
@@ -126,22 +126,10 @@ def has_keys(folder: Path) -> bool:
 
 def owners_secret(folder: Path) -> str:
     """Return the secret by which the workspace's own verbs call, empty where there is none yet."""
-    return read_owners_secret(folder).decode()
-
-
-def ensure_owners_secret(folder: Path) -> str:
-    """Return that secret, made if need be."""
-    found = owners_secret(folder)
-    if found:
-        return found
-    secret = PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
-    beside = folder / f"{OWNERS_SECRET}.{os.getpid()}.new"
-    with _writing(folder.name):
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as stream:
-            stream.write(secret)
-        beside.replace(folder / OWNERS_SECRET)
-    return secret
+    try:
+        return (folder / OWNERS_SECRET).read_text("ascii")
+    except OSError:
+        return ""
 
 
 def _new_id(taken: set[str]) -> str:
@@ -163,7 +151,18 @@ def _changing(folder: Path) -> Iterator[KeyFile]:
     """Yield the keys as they are, while nobody else can change them."""
     with _writing(folder.name), (folder / _LOCK).open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield _read(folder) or KeyFile(digest_of(ensure_owners_secret(folder).encode()))
+        yield _read(folder) or KeyFile(_make_owners_secret(folder))
+
+
+def _make_owners_secret(folder: Path) -> str:
+    """Make that secret, and return its hash."""
+    secret = PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
+    beside = folder / f"{OWNERS_SECRET}.new"
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as stream:
+        stream.write(secret)
+    beside.replace(folder / OWNERS_SECRET)
+    return digest_of(secret.encode())
 
 
 @contextlib.contextmanager

@@ -44,7 +44,6 @@ from .folder import (
     read_serving,
     read_state,
 )
-from .keys import ensure_owners_secret
 from .options import check_open, check_tls, merged_options
 from .placement import Python, place
 from .ports import choose_port
@@ -185,7 +184,6 @@ def go_live(workspace: Workspace, store: Store, wish: Wish, report: Callable[[st
         if supervised and before and _is_same(before, record, wish, options):
             return Live(record, before, record.previous, changed=False, certificate=certificate)
         make_folder(workspace.deployments, wish.name, wish.model)
-        ensure_owners_secret(folder)
         put_deployment(store, record)
         attempt = _Attempt(workspace, store, folder, record, wish, options, before, running, report)
         return replace(_journalled(attempt), certificate=certificate)

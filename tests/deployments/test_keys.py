@@ -77,8 +77,6 @@ def test_without_keys_nobody_needs_one(folder):
     assert not keys.has_keys(folder)
     assert keys.list_keys(folder) == ()
     assert keys.owners_secret(folder) == ""
-    assert keys.ensure_owners_secret(folder) == keys.ensure_owners_secret(folder) == keys.owners_secret(folder)
-    assert not keys.has_keys(folder)
 
 
 def test_a_damaged_file_is_neither_used_nor_overwritten(folder):

@@ -11,7 +11,7 @@ from time import time
 from typing import TYPE_CHECKING
 
 from .hosts import Hosts, is_loopback
-from .keys import KEYS, OWNER, KeyRing, read_owners_secret
+from .keys import KEYS, OWNER, KeyRing
 from .rates import RATES, Allowance, Buckets, limit_of
 
 if TYPE_CHECKING:
@@ -56,11 +56,6 @@ class Doorkeeper:
         Where the server listens.
     workers : int
         How many share the rates.
-
-    Attributes
-    ----------
-    probe_token : bytes
-        What the workspace's own requests bear that are neither counted nor kept; empty when there are none.
     """
 
     def __init__(self, folder: Path | None, options: Options, host: str, port: int, workers: int) -> None:
@@ -68,7 +63,6 @@ class Doorkeeper:
         closed = folder is not None and not options.insecure and not is_loopback(host)
         self._ring = KeyRing(folder / KEYS if folder else None, closed=closed)
         self._buckets = Buckets(folder / RATES if folder else None)
-        self.probe_token = read_owners_secret(folder) if folder else b""
         self._options, self._workers = options, max(1, workers)
         self._allowances: dict[tuple[str, float | None, int | None], Allowance | None] = {}
 

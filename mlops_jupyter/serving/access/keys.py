@@ -24,7 +24,6 @@ T = TypeVar("T")
 Scope = Literal["predict", "feedback", "operate"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 KEYS = "keys.json"
-OWNERS_SECRET = "owner.secret"
 OWNER = "owner"  # the id under which the workspace's own verbs call
 LOOK_EVERY = 0.25  # seconds between two looks at the file
 
@@ -116,14 +115,6 @@ def write_keys(path: Path, file: KeyFile) -> None:
     """Put keys in place; only the owner of the file may read it."""
     entries = [key.to_document() for key in file.keys]
     write_document(path, {"owner": file.owner, "keys": entries}, mode=0o600)
-
-
-def read_owners_secret(folder: Path) -> bytes:
-    """Return the secret by which the workspace's own verbs call, empty where there is none."""
-    try:
-        return (folder / OWNERS_SECRET).read_bytes().strip()
-    except OSError:
-        return b""
 
 
 def _read_key(entry: Mapping[str, Any]) -> Key:
