@@ -79,7 +79,7 @@ def _parameters(parameters: Any) -> dict[str, Any]:
 def _contents(tensor: Any, raw: bytes | None) -> bytes:
     """Return the values of an input as the binary-tensor extension has them."""
     if raw is not None:
-        if tensor.HasField("contents"):
+        if tensor.contents.ListFields():  # MLServer sends empty ones beside
             raise InvalidRequest(400, f"{_shown(tensor)}: contents beside raw_input_contents")
         return raw
     field = _FIELDS.get(tensor.datatype)

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import struct
+import tempfile
+import threading
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+import uvloop
 
 from mlops_jupyter.serving.call import Call
 from mlops_jupyter.serving.dialects import dialect
+from mlops_jupyter.serving.gate import Gate
+from mlops_jupyter.serving.grpc_door import GrpcDoor
+from mlops_jupyter.serving.loading import load
+from mlops_jupyter.serving.local import LocalVariant
+from mlops_jupyter.serving.metrics.meter import Meter
+from mlops_jupyter.serving.relay import shared_socket
+from mlops_jupyter.serving.router import SingleRouter
 from mlops_jupyter.serving.validation import compile_validator
 
+BODY_BYTES = 1_000_000
 COLUMNS = [
     {"name": "distance", "type": "double", "dtype": "float64", "nullable": True},
     {"name": "hour", "type": "long", "dtype": "int64", "nullable": False},
@@ -98,3 +111,65 @@ def v2():
         columns=columns,
         spoken=dialect("v2"),
     )
+
+
+class Doors:
+    """An event loop in a thread, and the doors that it serves."""
+
+    def __init__(self):
+        self.loop = uvloop.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever)
+        self._thread.start()
+        self._folder = tempfile.TemporaryDirectory()
+        self._open = []
+
+    def run(self, work):
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(30)
+
+    def open(self, gate, port=0, **more):
+        path = f"{self._folder.name}/{len(self._open)}.sock"
+        listener = shared_socket("127.0.0.1", port)
+        door = GrpcDoor(gate, listener, path, body_bytes=BODY_BYTES, **more)
+        door.port = listener.getsockname()[1]
+        self.run(door.start())
+        self._open.append(door)
+        return door
+
+    def close(self):
+        for door in self._open:
+            self.run(door.stop(1))
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(10)
+        self.loop.close()
+        self._folder.cleanup()
+
+
+@pytest.fixture(scope="session")
+def doors():
+    """Open doors for gRPC."""
+    doors = Doors()
+    yield doors
+    doors.close()
+
+
+@pytest.fixture(scope="session")
+def variant(delays_package):
+    """The model of `delays`, loaded."""
+    return LocalVariant(0, load(delays_package))
+
+
+@pytest.fixture(scope="session")
+def gate_of(variant):
+    """Make a gate, its router changed as said."""
+
+    def make(doorkeeper=None, **router):
+        changed = replace(SingleRouter(variant), **router)
+        return Gate(changed, Meter(None, variant.contract.model), doorkeeper=doorkeeper)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def door(doors, gate_of):
+    """A door for gRPC, and the model of `delays` behind it."""
+    return doors.open(gate_of())

@@ -5,18 +5,15 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import socket
-import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import grpc
 import numpy as np
 import pytest
 import tritonclient.grpc as triton
 import tritonclient.grpc.aio as triton_aio
-import uvloop
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -25,70 +22,12 @@ from tritonclient.utils import InferenceServerException
 
 from mlops_jupyter.serving.access.doorkeeper import Doorkeeper
 from mlops_jupyter.serving.access.keys import KEYS, Key, KeyFile, digest_of, write_keys
-from mlops_jupyter.serving.gate import Gate
-from mlops_jupyter.serving.grpc_door import GrpcDoor
-from mlops_jupyter.serving.loading import load
-from mlops_jupyter.serving.local import LocalVariant
-from mlops_jupyter.serving.metrics.meter import Meter
 from mlops_jupyter.serving.options import Options
 from mlops_jupyter.serving.relay import shared_socket
 from mlops_jupyter.serving.router import SingleRouter
 
 MODEL = "delays"
-BODY = 1_000_000
-
-
-class Doors:
-    """An event loop in a thread, and the doors that it serves."""
-
-    def __init__(self):
-        self.loop = uvloop.new_event_loop()
-        self._thread = threading.Thread(target=self.loop.run_forever)
-        self._thread.start()
-        self._folder = tempfile.TemporaryDirectory()
-        self._open = []
-
-    def run(self, work):
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(30)
-
-    def open(self, gate, port=0, **more):
-        path = f"{self._folder.name}/{len(self._open)}.sock"
-        listener = shared_socket("127.0.0.1", port)
-        door = GrpcDoor(gate, listener, path, body_bytes=BODY, **more)
-        door.port = listener.getsockname()[1]
-        self.run(door.start())
-        self._open.append(door)
-        return door
-
-    def close(self):
-        for door in self._open:
-            self.run(door.stop(1))
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join(10)
-        self.loop.close()
-        self._folder.cleanup()
-
-
-@pytest.fixture(scope="module")
-def doors():
-    doors = Doors()
-    yield doors
-    doors.close()
-
-
-@pytest.fixture(scope="module")
-def variant(delays_package):
-    return LocalVariant(0, load(delays_package))
-
-
-def gate_of(variant, doorkeeper=None, **about):
-    router = replace(SingleRouter(variant), **about)
-    return Gate(router, Meter(None, MODEL), doorkeeper=doorkeeper)
-
-
-@pytest.fixture(scope="module")
-def door(doors, variant):
-    return doors.open(gate_of(variant))
+BODY_BYTES = 1_000_000
 
 
 @pytest.fixture(scope="module")
@@ -158,8 +97,8 @@ def test_the_server_and_the_model_are_live_and_ready(client):
     assert client.is_model_ready(MODEL, "1.0.0")
 
 
-def test_a_server_that_drains_is_live_but_not_ready(doors, variant):
-    door = doors.open(gate_of(variant, draining=True))
+def test_a_server_that_drains_is_live_but_not_ready(doors, gate_of):
+    door = doors.open(gate_of(draining=True))
     with triton.InferenceServerClient(f"127.0.0.1:{door.port}") as client:
         assert client.is_server_live()
         assert not client.is_server_ready()
@@ -260,10 +199,10 @@ def test_another_model_or_version_is_not_found(client, delays, model, version, s
 
 
 def test_too_large_a_request_is_refused(stub):
-    request = service_pb2.ModelInferRequest(model_name=MODEL, raw_input_contents=[bytes(2 * BODY)])
+    request = service_pb2.ModelInferRequest(model_name=MODEL, raw_input_contents=[bytes(2 * BODY_BYTES)])
     assert refused(lambda: stub.ModelInfer(request)).code() == grpc.StatusCode.RESOURCE_EXHAUSTED
-    just = service_pb2.ModelInferRequest(model_name=MODEL, raw_input_contents=[bytes(BODY)])
-    just.inputs.add(name="distance", datatype="UINT8", shape=[BODY])
+    just = service_pb2.ModelInferRequest(model_name=MODEL, raw_input_contents=[bytes(BODY_BYTES)])
+    just.inputs.add(name="distance", datatype="UINT8", shape=[BODY_BYTES])
     refusal = refused(lambda: stub.ModelInfer(just))
     assert refusal.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
     assert "the body is larger than" in refusal.details()
@@ -289,11 +228,11 @@ def test_a_failure_of_the_server_tells_only_its_kind(doors, variant, delays):
     assert refusal.details() == "the server failed with ZeroDivisionError; its log says more"
 
 
-def test_a_key_is_read_from_the_metadata(doors, variant, delays, tmp_path):
+def test_a_key_is_read_from_the_metadata(doors, gate_of, delays, tmp_path):
     one = Key("one", digest_of(b"secret"), rate=0.01, burst=1)
     write_keys(tmp_path / KEYS, KeyFile(digest_of(b"owner"), (one,)))
     keeper = Doorkeeper(tmp_path, Options(), "127.0.0.1", 1, 1)
-    door = doors.open(gate_of(variant, keeper))
+    door = doors.open(gate_of(keeper))
     with triton.InferenceServerClient(f"127.0.0.1:{door.port}") as client:
         asked = inputs(triton, delays[1][:1])
         statuses = [infer_status(client, asked, headers) for headers in (None, BAD, GOOD, GOOD)]
@@ -313,9 +252,9 @@ def infer_status(client, asked, headers):
     return "OK"
 
 
-def test_it_speaks_tls_with_a_given_certificate(doors, variant, delays, certificate):
+def test_it_speaks_tls_with_a_given_certificate(doors, gate_of, delays, certificate):
     pem, key = certificate
-    door = doors.open(gate_of(variant), certificate=pem, key=key)
+    door = doors.open(gate_of(), certificate=pem, key=key)
     address = f"localhost:{door.port}"
     with triton.InferenceServerClient(address, ssl=True, root_certificates=str(pem)) as client:
         assert client.infer(MODEL, inputs(triton, delays[1][:1])).as_numpy("predict").shape == (1,)
@@ -341,8 +280,8 @@ class Slow:
         return await self._gate.answer(*asked)
 
 
-def test_what_is_in_hand_is_finished_when_a_door_closes(doors, variant, delays):
-    door = doors.open(Slow(gate_of(variant), 0.4))
+def test_what_is_in_hand_is_finished_when_a_door_closes(doors, gate_of, delays):
+    door = doors.open(Slow(gate_of(), 0.4))
     with triton.InferenceServerClient(f"127.0.0.1:{door.port}") as client, ThreadPoolExecutor() as threads:
         assert client.is_server_live()
         answer = threads.submit(client.infer, MODEL, inputs(triton, delays[1][:1]))
@@ -353,8 +292,8 @@ def test_what_is_in_hand_is_finished_when_a_door_closes(doors, variant, delays):
             client.is_server_live()
 
 
-def test_generations_follow_one_another_on_one_port_without_a_failed_request(doors, variant, delays):
-    gate = gate_of(variant)
+def test_generations_follow_one_another_on_one_port_without_a_failed_request(doors, gate_of, delays):
+    gate = gate_of()
     serving = doors.open(gate, longest=0.4)
     asked, over, port = inputs(triton, delays[1][:1]), threading.Event(), serving.port
 
@@ -375,8 +314,8 @@ def test_generations_follow_one_another_on_one_port_without_a_failed_request(doo
         assert all(caller.result(20) > 8 for caller in callers)
 
 
-def test_a_client_that_stays_idle_does_not_hold_a_door_that_drains(doors, variant):
-    door = doors.open(gate_of(variant), longest=0.4)
+def test_a_client_that_stays_idle_does_not_hold_a_door_that_drains(doors, gate_of):
+    door = doors.open(gate_of(), longest=0.4)
     with triton.InferenceServerClient(f"127.0.0.1:{door.port}") as client:
         assert client.is_server_live()
         begun = time.monotonic()
