@@ -17,8 +17,10 @@ import sysconfig
 from pathlib import Path
 from typing import Any
 
-# Loaded by uvicorn when they are there, so never seen by importing.
-_SERVER = ("uvicorn", "uvloop", "httptools")
+# Loaded by uvicorn when they are there, or by the server when they are first needed: never seen by importing.
+_SERVER = ("uvicorn", "uvloop", "httptools", "pyarrow", "prometheus_client")
+# The server does without it unless it is asked for: gRPC is no part of an image.
+_OPTIONAL = ("grpc_door",)
 # Taken when it is there, and done without when not: skops imports tools of testing of scikit-learn.
 _ABSENT = ("pytest",)
 
@@ -40,7 +42,7 @@ def _import_server() -> None:
     """Import every module of the server: what starts workers is needed, though no request reaches it."""
     server = sys.modules["model_server"]
     for module in pkgutil.iter_modules(server.__path__, "model_server."):
-        if not module.ispkg and not module.name.endswith((".__main__", ".inference")):
+        if not module.ispkg and not module.name.endswith((".__main__", ".inference", *_OPTIONAL)):
             importlib.import_module(module.name)
     for name in _SERVER:
         if importlib.util.find_spec(name):
