@@ -68,10 +68,12 @@ class _Output:
     positions: Mapping[Any, int]
     threshold: _Threshold | None
 
-    def answer(self, values: NDArray[Any], table: NDArray[np.float64] | None) -> Answer:
+    def answer(self, values: NDArray[Any], table: NDArray[np.float64] | None, scored: bool) -> Answer:
         """Return the answer of this output alone."""
         if table is None:
             return self._values(values)
+        if not scored:
+            return Answer(self._labels(values, table))
         rows = table.tolist()
         if len(rows) == 1 and self.threshold is None and values.dtype != object:
             return self._one(values.tolist()[0], rows[0])
@@ -83,6 +85,11 @@ class _Output:
             labels = [self.classes[i] for i in positions]
         confidence = [None if i is None else row[i] for i, row in zip(positions, rows, strict=True)]
         return Answer(labels, [dict(zip(self.keys, row, strict=True)) for row in rows], confidence)
+
+    def _labels(self, values: NDArray[Any], table: NDArray[np.float64]) -> list[Any]:
+        if self.threshold is None:
+            return _plain(values)
+        return [self.classes[i] for i in self.threshold.positions(table)]
 
     def _one(self, label: Any, row: list[float]) -> Answer:
         """Return the answer to one row: what `answer` does, in fewer steps."""
@@ -120,14 +127,23 @@ class AnswerMaker:
         threshold = _threshold(output, serving)
         self._outputs = [_output(entry, threshold) for entry in output["outputs"]]
 
-    def answer(self, prediction: Prediction) -> Answer:
-        """Return the answer to one request."""
+    def answer(self, prediction: Prediction, *, scored: bool = True) -> Answer:
+        """Return the answer to one request.
+
+        Parameters
+        ----------
+        prediction : Prediction
+            Of the model.
+        scored : bool
+            Whether its probabilities and confidence are told as well; making lists of them takes longer than
+            most models take to predict.
+        """
         if len(self._outputs) == 1:
             table = prediction.probabilities[0] if prediction.probabilities else None
-            return self._outputs[0].answer(prediction.labels[0], table)
+            return self._outputs[0].answer(prediction.labels[0], table, scored)
         tables: Sequence[Any] = prediction.probabilities or [None] * len(self._outputs)
         answers = [
-            output.answer(values, table)
+            output.answer(values, table, scored)
             for output, values, table in zip(self._outputs, prediction.labels, tables, strict=True)
         ]
         return self._together(answers)

@@ -82,6 +82,15 @@ def test_a_positive_label_that_is_no_class_is_refused():
         maker(output(classes=["late", "on time"]), threshold=0.3, positive="early")
 
 
+@pytest.mark.parametrize("threshold", [None, 0.3])
+def test_labels_alone_are_the_same_labels(threshold):
+    answers = maker(output(classes=["late", "on time"]), threshold=threshold)
+    prediction = Prediction([np.array(["late", "on time"], object)], [np.array([[0.75, 0.25], [0.65, 0.35]])])
+    alone = answers.answer(prediction, scored=False)
+    assert alone.predictions == answers.answer(prediction).predictions
+    assert (alone.probabilities, alone.confidence) == (None, None)
+
+
 def test_a_regression_has_neither_probabilities_nor_confidence():
     answer = maker(output(type_="double"), task="regression", probabilities=False).answer(
         Prediction([np.array([1.5, 2.5])])
