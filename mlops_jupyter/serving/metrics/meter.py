@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from bisect import bisect_left
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from .families import (
@@ -140,7 +141,7 @@ class Series:
         self._columns: frozenset[str] = frozenset()
         self._codes = _Places(lambda code: meter.place(ANSWERED, version, variant, str(code)))
         self._problems = _Places(lambda problem: place_problem(meter, version, variant, *problem))
-        self._batches = _Places(lambda family: meter.place(family, version, variant))
+        self._batches = cache(lambda: meter.place(BATCH_SIZE, version, variant))
         self._flight = meter.place(IN_FLIGHT, version, variant)
         self._depth = meter.place(QUEUE_DEPTH, version, variant)
         self._dropped = meter.place(CAPTURE_DROPPED, version, variant)
@@ -181,7 +182,7 @@ class Series:
     def batched(self, size: int) -> None:
         """Count rows that were predicted together."""
         with self._turns:
-            place = self._batches[BATCH_SIZE]
+            place = self._batches()
             self._cells[place + bisect_left(_ROWS, size)] += 1
             self._cells[place + _ROWS_SUM] += size
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 
 import pytest
 from hypothesis import given
@@ -93,7 +94,7 @@ def test_a_worker_that_was_killed_is_dead_and_its_counts_are_whole(folder, start
     worker.begun()
     assert [reading.living for reading in read_slabs(folder)] == [True]
     while worker.tally[1] < 1000:
-        pass
+        time.sleep(0.001)
     worker.kill()
     (reading,) = read_slabs(folder)
     (answered,) = (cells for key, cells in reading.counts.items() if key[0].startswith("answered"))
