@@ -36,7 +36,7 @@ from side_by_side.contender import memory_of  # noqa: E402
 from side_by_side.data import ALONE, ARROW_BULK, BULK, CROWD, FOREST, JSON_BULK, ONE  # noqa: E402
 from side_by_side.peers import ALL  # noqa: E402
 from side_by_side.peers.peer import Stage  # noqa: E402
-from side_by_side.rounds import SETTLED, Entry, Rounds, alternate  # noqa: E402
+from side_by_side.rounds import Entry, Rounds, alternate  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -106,47 +106,64 @@ def against(rounds: Rounds, figure: str, name: str, mine: str = OURS) -> Figures
     return found
 
 
-def one_row(plan: Plan, settings: dict[str, Contender], bare: Contender, peers: list[Contender]) -> Figures:
-    """Measure one row at 16 connections: ours, ours otherwise set, the bare one, the peers."""
-    names = [bare.name, *(setting.name for setting in deployed(plan) if setting.model == "logistic")]
-    servers = {bare.name: bare, **settings}
-    rounds = alternate(
-        [Entry(name, servers[name], ONE) for name in names], plan.rounds, plan.seconds, SETTLED
-    )
+def one_row(plan: Plan, settings: dict[str, Contender], bare: Contender) -> Figures:
+    """Measure one row at 16 connections: ours, ours set otherwise, and the bare one."""
+    servers = [bare, *(settings[each.name] for each in deployed(plan) if each.model == "logistic")]
+    rounds = alternate([Entry(each.name, each, ONE) for each in servers], plan.rounds, plan.seconds)
     show("one row, 16 connections", rounds)
-    figures = {
+    costs = [(ours.SHADOWED, "shadow_cost")]
+    costs += [(each, f"{each.deployment}_cost") for each in (ours.EACH_GUARD if plan.each_guard else ())]
+    return {
         "cpu_vs_bare": rounds.ratio(OURS, bare.name, "cpu_us"),
         "cpu_vs_bare_guarded": rounds.ratio(ours.GUARDED.name, bare.name, "cpu_us"),
         "variant_cost": rounds.ratio(OURS, ours.ALONE_RESIDENT.name, "cpu_us") - 1,
-        "shadow_cost": rounds.ratio(ours.SHADOWED.name, OURS, "cpu_us") - 1,
         "capture_cost": 1 - rounds.ratio(ours.UNCAPTURED.name, OURS, "cpu_us"),
         "capture_cost_in_rate": 1 - rounds.ratio(OURS, ours.UNCAPTURED.name, "per_second"),
+        **{name: rounds.ratio(setting.name, OURS, "cpu_us") - 1 for setting, name in costs},
         "rps": rounds.median(OURS, "per_second"),
         "cpu_us": rounds.median(OURS, "cpu_us"),
         "bare_cpu_us": rounds.median(bare.name, "cpu_us"),
     }
-    for setting in ours.EACH_GUARD if plan.each_guard else ():
-        cost = rounds.ratio(setting.name, OURS, "cpu_us") - 1
-        figures[f"{setting.deployment}_cost"] = cost
-    if peers:
-        both = [Entry(each.name, each, ONE) for each in [settings[OURS], *peers]]
-        rounds = alternate(both, plan.rounds, plan.seconds, SETTLED)
-        show("one row, 16 connections, beside the peers", rounds)
-        figures |= against(rounds, "cpu_us", "cpu") | against(rounds, "p99_ms", "p99")
-        figures |= against(rounds, "per_second", "rps")
-        figures |= {f"cpu_us_{peer.name}": rounds.median(peer.name, "cpu_us") for peer in peers}
-    return figures
 
 
-def other_connections(plan: Plan, servers: list[Contender], task: Task) -> Figures:
-    """Measure one row at another number of connections."""
-    entries = [Entry(each.name, each, task) for each in servers]
+def beside_peers(plan: Plan, mine: Contender, peers: list[Contender]) -> Figures:
+    """Measure one row at 16 connections: ours and the peers."""
+    if not peers:
+        return {}
+    entries = [Entry(each.name, each, ONE) for each in [mine, *peers]]
+    rounds = alternate(entries, plan.rounds, plan.seconds)
+    show("one row, 16 connections, beside the peers", rounds)
+    return {
+        **against(rounds, "cpu_us", "cpu"),
+        **against(rounds, "p99_ms", "p99"),
+        **against(rounds, "per_second", "rps"),
+        **{f"cpu_us_{peer.name}": rounds.median(peer.name, "cpu_us") for peer in peers},
+    }
+
+
+def one_connection(plan: Plan, servers: list[Contender], shadowed: Contender) -> Figures:
+    """Measure one row at one connection, where what a shadow takes from callers would show as latency."""
+    entries = [Entry(each.name, each, ALONE) for each in [*servers, shadowed]]
     rounds = alternate(entries, max(2, plan.rounds // 2), plan.seconds)
-    show(task.name, rounds)
-    name = f"{task.connections}_connections"
-    figures = {f"cpu_vs_bare_{name}": rounds.ratio(OURS, "bare", "cpu_us")}
-    figures[f"rps_{name}"] = rounds.median(OURS, "per_second")
-    return figures | against(rounds, "p99_ms", f"p99_{name}")
+    show(ALONE.name, rounds)
+    return {
+        "p50_us_1_connection": rounds.median(OURS, "p50_ms") * 1000,
+        "p50_vs_bare_1_connection": rounds.ratio(OURS, "bare", "p50_ms"),
+        "shadow_p50_cost_1_connection": rounds.ratio(shadowed.name, OURS, "p50_ms") - 1,
+        **against(rounds, "p50_ms", "p50_1_connection"),
+    }
+
+
+def crowd(plan: Plan, servers: list[Contender]) -> Figures:
+    """Measure one row at 64 connections."""
+    entries = [Entry(each.name, each, CROWD) for each in servers]
+    rounds = alternate(entries, max(2, plan.rounds // 2), plan.seconds)
+    show(CROWD.name, rounds)
+    return {
+        "cpu_vs_bare_64_connections": rounds.ratio(OURS, "bare", "cpu_us"),
+        "rps_64_connections": rounds.median(OURS, "per_second"),
+        **against(rounds, "p99_ms", "p99_64_connections"),
+    }
 
 
 def many_rows(plan: Plan, server: Contender, peers: list[Contender]) -> Figures:
@@ -180,26 +197,23 @@ def own_starts(plan: Plan, settings: dict[str, Contender]) -> Figures:
     worker = settings[OURS].root.children()[0]
     figures = {"worker_mb": memory_of(worker), "worker_rss_mb": worker.memory_info().rss / 1e6}
     one = ours.ALONE_RESIDENT
-    start = starts.deployment_start(one, settings[one.name].port, times=3)
+    start = starts.deployment_start(one, settings[one.name].port, times=2)
     package = Path(require_serving(ours.folder_of(one)).stable.package)
     return figures | {
         "cold_start_s": start.worker,
         "deployment_start_s": start.deployment,
-        "package_start_s": starts.package_start(package, one, plan.scratch, times=2),
+        "package_start_s": starts.package_start(package, one, plan.scratch, times=1),
     }
 
 
-def peer_starts(stages: list[Stage]) -> tuple[Figures, Figures]:
-    """Return the seconds of each peer's start, and its memory then."""
-    seconds = {}
-    memory = {}
+def peer_starts(stages: list[Stage]) -> list[starts.PeerStart]:
+    """Measure the start of each peer, one after the other."""
+    found = []
     for stage in stages:
         say(f"start of {stage.peer.name}")
-        seconds[stage.peer.name] = starts.peer_start(stage, ONE, times=2)
-        with stage.running([ONE]) as peer:
-            memory[peer.name] = peer.megabytes()
-        print(f"{stage.peer.name:24}{seconds[stage.peer.name]:8.2f} s{memory[stage.peer.name]:8.0f} MB")
-    return seconds, memory
+        found.append(starts.peer_start(stage, ONE, times=2))
+        print(f"start of {stage.peer.name:16}{found[-1].seconds:8.2f} s{found[-1].megabytes:8.0f} MB")
+    return found
 
 
 def deployed(plan: Plan) -> list[ours.Setting]:
@@ -219,6 +233,7 @@ def bring_live(plan: Plan) -> dict[str, Contender]:
             live[setting.name] = ours.contender(setting, there.port, dict(there.requests))
         else:
             live[setting.name] = by_deployment[setting.deployment] = ours.deploy(setting)
+    ours.check_shares(live[OURS])
     return live
 
 
@@ -244,8 +259,7 @@ def compare(plan: Plan) -> Figures:
     """Measure everything that the plan has."""
     logistic, forests = set_up(plan, "logistic"), set_up(plan, "forest")
     figures: Figures = {}
-    if logistic:
-        seconds, memory = peer_starts([stage for stage in logistic if not stage.peer.name.endswith(TUNED)])
+    started = peer_starts([stage for stage in logistic if not stage.peer.name.endswith(TUNED)])
     say("package, register and deploy")
     with contextlib.ExitStack() as live:
         live.enter_context(ours.workspace(plan.scratch / "workspace"))
@@ -254,16 +268,18 @@ def compare(plan: Plan) -> Figures:
         bare = live.enter_context(running_bare(plan.scratch / "bare", mine.requests))
         with running_peers(logistic, [ONE, ALONE, CROWD, JSON_BULK]) as peers:
             say("measure")
-            figures |= one_row(plan, settings, bare, peers)
-            for task in (ALONE, CROWD):
-                figures |= other_connections(plan, [bare, mine, *peers], task)
+            figures |= one_row(plan, settings, bare) | beside_peers(plan, mine, peers)
+            figures |= one_connection(plan, [bare, mine, *peers], settings[ours.SHADOWED.name])
+            figures |= crowd(plan, [bare, mine, *peers])
             figures |= many_rows(plan, mine, peers)
         with running_peers(forests, [FOREST]) as peers:
             figures |= forest(plan, forested, peers)
         figures |= own_starts(plan, settings)
-    if logistic:
-        figures["cold_start_vs_best_peer"] = figures["cold_start_s"] / min(seconds.values())
-        figures["memory_vs_best_peer"] = figures["worker_mb"] / min(memory.values())
+    if started:
+        quickest = min(started, key=lambda each: each.seconds)
+        smallest = min(started, key=lambda each: each.megabytes)
+        figures["cold_start_vs_best_peer"] = figures["cold_start_s"] / quickest.seconds
+        figures["memory_vs_best_peer"] = figures["worker_mb"] / smallest.megabytes
     return figures
 
 
@@ -283,15 +299,16 @@ def main() -> None:
     )
     parser.add_argument("--peers", default="none", help="all, none, or names with commas")
     parser.add_argument("--environments", type=Path, default=CACHE, help="where those of the peers are kept")
-    parser.add_argument("--rounds", type=int, help="5 when left out")
-    parser.add_argument("--seconds", type=float, help="of a turn: 0.5 alone, 1.5 beside peers when left out")
+    parser.add_argument("--rounds", type=int, help="4 alone, 5 beside peers when left out")
+    parser.add_argument("--seconds", type=float, help="of a turn: 0.4 alone, 1.5 beside peers when left out")
     parser.add_argument("--each-guard", action="store_true", help="keys, rate limit, access log one by one")
     parser.add_argument("--output", type=Path, help="write the JSON there, too")
     options = parser.parse_args()
     peers = chosen_peers(options.peers)
     with tempfile.TemporaryDirectory() as scratch:
+        rounds, seconds = (5, 1.5) if peers else (4, 0.4)
         plan = Plan(
-            peers, options.environments, options.rounds or 5, options.seconds or (1.5 if peers else 0.5),
+            peers, options.environments, options.rounds or rounds, options.seconds or seconds,
             options.each_guard, Path(scratch),
         )  # fmt: skip
         figures = compare(plan)

@@ -39,7 +39,9 @@ class Contender:
     requests : mapping of str to Request
         What it is sent for each task that it takes part in, by the task's name.
     before : callable
-        Called before each measurement of it.
+        Called before each turn.
+    settles : float
+        Seconds after which it has written what it writes behind its answers: that is of their CPU time.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Contender:
     root: psutil.Process
     requests: Mapping[str, Request]
     before: Callable[[], None] = field(default=lambda: None)
+    settles: float = 0.0
 
     def processes(self) -> list[psutil.Process]:
         """Return the whole tree as it is now."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pyarrow as pa
 
-from .contender import Contender, first_answer
+from .contender import Contender, ask, first_answer
 from .data import ALONE, ARROW_BULK, CROWD, FOREST, JSON_BULK, ONE, bulk, compact, single_rows, table
 from .load import Request
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 ARROW = "application/vnd.apache.arrow.stream"
 PATH = "/predict"
 SPLIT = (("stable", 50.0), ("candidate", 50.0))
+SETTLES = 0.6  # seconds: captures and logs are written twice a second
 MIRRORED = (("stable", 100.0), ("shadow", 0.0))  # a shadow answers nobody: it has no share
 
 
@@ -152,7 +154,17 @@ def deploy(setting: Setting) -> Contender:
 def contender(setting: Setting, port: int, requests: dict[str, Request]) -> Contender:
     """Return a setting of a deployment that is live; its shares are put in place before each measurement."""
     root = psutil.Process(_supervisor(setting))
-    return Contender(setting.name, port, root, requests, lambda: _share(setting))
+    return Contender(setting.name, port, root, requests, lambda: _share(setting), SETTLES)
+
+
+def check_shares(split: Contender) -> None:
+    """Refuse to measure a deployment whose variants do not both answer."""
+    split.before()
+    time.sleep(SETTLES)
+    answers = [ask(split.port, split.requests[ONE.name])[1] for _ in range(50)]
+    versions = {answer["version"] for answer in answers}
+    if len(versions) != len(SPLIT):
+        raise RuntimeError(f"of {len(SPLIT)} variants {versions} answer")
 
 
 def folder_of(setting: Setting) -> Path:

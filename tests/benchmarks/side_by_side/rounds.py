@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from .data import Task
 
 WARM_UP = 0.3
-SETTLED = 0.6  # seconds: what is written behind the answers, twice a second, belongs to them
 
 
 @dataclass(frozen=True)
@@ -68,33 +67,23 @@ class Rounds:
         )
 
 
-def alternate(entries: Sequence[Entry], rounds: int, seconds: float, settled: float = 0.0) -> Rounds:
-    """Ask each in turn, so often and for so long; who begins changes from round to round.
-
-    Parameters
-    ----------
-    entries : sequence of Entry
-        Who is asked for what.
-    rounds, seconds : int, float
-        How often, and for how long.
-    settled : float
-        Seconds of rest after which the CPU time of a turn is read.
-    """
+def alternate(entries: Sequence[Entry], rounds: int, seconds: float) -> Rounds:
+    """Ask each in turn, so often and for so long; who begins changes from round to round."""
     turns: dict[str, list[Turn]] = {entry.name: [] for entry in entries}
     for entry in entries:
-        _turn(entry, WARM_UP, 0.0)
+        _turn(entry, WARM_UP)
     for number in range(rounds):
         first = number % len(entries)
         for entry in [*entries[first:], *entries[:first]]:
-            turns[entry.name].append(_turn(entry, seconds, settled))
+            turns[entry.name].append(_turn(entry, seconds))
     return Rounds(turns)
 
 
-def _turn(entry: Entry, seconds: float, settled: float) -> Turn:
+def _turn(entry: Entry, seconds: float) -> Turn:
     contender, task = entry.contender, entry.task
     contender.before()
     before = contender.cpu()
     answers = ask_for(seconds, contender.port, contender.requests[task.name], task.connections)
-    time.sleep(settled)
+    time.sleep(contender.settles)
     cpu = contender.cpu() - before
     return Turn(answers.per_second, answers.p50_ms, answers.p99_ms, cpu / answers.count * 1e6)

@@ -88,13 +88,24 @@ def package_start(package: Path, setting: Setting, scratch: Path, times: int) ->
     return statistics.median(seconds[1:])
 
 
-def peer_start(stage: Stage, task: Task, times: int) -> float:
-    """Return the seconds of a peer; its very first start, which compiles and caches, does not count."""
+@dataclass(frozen=True)
+class PeerStart:
+    """Seconds to a peer's first 200, and the memory of its processes then."""
+
+    seconds: float
+    megabytes: float
+
+
+def peer_start(stage: Stage, task: Task, times: int) -> PeerStart:
+    """Start a peer so often, and return the medians; its very first start, which compiles, does not count."""
     with stage.running([task]):
         pass
-    seconds = []
+    found = []
     for _ in range(times):
         began = time.perf_counter()
-        with stage.running([task]):
-            seconds.append(time.perf_counter() - began)
-    return statistics.median(seconds)
+        with stage.running([task]) as peer:
+            found.append(PeerStart(time.perf_counter() - began, peer.megabytes()))
+    return PeerStart(
+        statistics.median(each.seconds for each in found),
+        statistics.median(each.megabytes for each in found),
+    )
