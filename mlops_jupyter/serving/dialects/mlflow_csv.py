@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 _NAN = frozenset({"NaN", "nan", "-NaN", "-nan", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"})
 _MISSING = _NAN | {"", "#N/A", "#N/A N/A", "#NA", "<NA>", "N/A", "NA", "NULL", "None", "n/a", "null"}
 _BOOLEANS = {"True": True, "TRUE": True, "true": True, "False": False, "FALSE": False, "false": False}
-_INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
+_LONGEST_INTEGER = 20  # characters of what 64 bits hold
+_INTEGER = re.compile(r"[+-]?[0-9]{1,20}")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
 
 
@@ -93,8 +94,25 @@ def _in_order(names: list[str], validator: Validator) -> list[str]:
 
 def _values(column: Column | None, texts: tuple[str, ...]) -> list[Any]:
     """Return the values of one column; what is none of its type is left as it is, to be told."""
+    values = _all_numbers(column, texts)
+    if values is not None:
+        return values
     read = _READERS.get(column.type, str) if column is not None else str
     return [None if text in _MISSING else read(text) for text in texts]
+
+
+def _all_numbers(column: Column | None, texts: tuple[str, ...]) -> list[Any] | None:
+    """Return plain numbers, many times faster than one by one; None when there is anything else."""
+    convert = _CONVERTERS.get(column.type) if column is not None else None
+    if convert is None or "_" in "".join(texts):  # which Python takes in numbers
+        return None
+    if convert is int and max(map(len, texts)) > _LONGEST_INTEGER:
+        return None
+    try:
+        values = list(map(convert, texts))
+    except ValueError:
+        return None
+    return values if convert is int or all(map(math.isfinite, values)) else None
 
 
 def _number(text: str) -> Any:
@@ -108,6 +126,7 @@ def _boolean(text: str) -> Any:
     return _BOOLEANS.get(text, text)
 
 
+_CONVERTERS: dict[str, Callable[[str], Any]] = {"integer": int, "long": int, "float": float, "double": float}
 _READERS: dict[str, Callable[[str], Any]] = {
     "boolean": _boolean,
     "integer": _number,

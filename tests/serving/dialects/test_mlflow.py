@@ -238,6 +238,19 @@ def test_csv_that_does_not_fit_is_told_field_by_field(columns_named, body, probl
     assert problem in told(columns_named("a"), body, "text/csv")
 
 
+def test_numbers_of_csv_are_exact(one_column):
+    digits = "x\n9007199254740993\n-9223372036854775808\n"
+    batch = read(one_column("long", "int64"), digits, "text/csv").batch
+    assert batch.columns["x"].tolist() == [2**53 + 1, -(2**63)]
+    batch = read(one_column("double", "float64"), "x\n0.1\n1e-300\n-.5\n", "text/csv").batch
+    assert batch.columns["x"].tolist() == [0.1, 1e-300, -0.5]
+    many = f"x\n300\n{'9' * 400}\n"
+    assert told(one_column("long", "int8"), many, "text/csv") == [(0, "x", "range"), (1, "x", "type")]
+    assert (
+        read(one_column("long", "uint64"), f"x\n{2**64 - 1}\n", "text/csv").batch.columns["x"][0] == 2**64 - 1
+    )
+
+
 @pytest.mark.parametrize("body", [b"a\n\xff\n", b'a\n"1\n', b'a\n"1"2\n', b"a\n" + b"1" * 200_000])
 def test_what_is_not_csv_is_400(columns_named, body):
     assert refused(columns_named("a"), body, "text/csv").status == 400
