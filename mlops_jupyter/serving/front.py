@@ -13,7 +13,6 @@ from .recording.feedback import FeedbackRecorder
 from .recording.recorder import Recorder
 
 if TYPE_CHECKING:
-    import socket
     from pathlib import Path
 
     from .access_log import AccessLog
@@ -99,8 +98,8 @@ class Front:
         Names this process in the names of files.
     options : Options
         Of the deployment.
-    listener : socket
-        Where it will accept.
+    address : tuple of str and int
+        Host and port where clients come.
     workers : int
         How many there are.
     """
@@ -112,12 +111,11 @@ class Front:
         folder: Path,
         writer: str,
         options: Options,
-        listener: socket.socket,
+        address: tuple[str, int],
         workers: int,
     ) -> None:
-        host, port = listener.getsockname()[:2]
-        self._keeping, self._options, self._host = keeping, options, host
-        self._doorkeeper = Doorkeeper(folder, options, host, port, workers)
+        self._keeping, self._options, self._host = keeping, options, address[0]
+        self._doorkeeper = Doorkeeper(folder, options, *address, workers)
         self._log = _access_log(folder, options)
         contracts = [variant.contract for variant in router.variants]
         self._feedback = FeedbackRecorder(folder, contracts, options, writer) if options.capture else None
@@ -125,23 +123,41 @@ class Front:
         self.gate = Gate(router, keeping.meter, options, self._doorkeeper, self._log, handle)
         self._grpc: GrpcDoor | None = None
 
-    async def begin(self, sockets: Path) -> None:
-        """Open the door for gRPC, where one is asked for."""
+    def reserve(self, sockets: Path) -> None:
+        """Take the port of gRPC, where one is asked for: one that is taken is told before it should serve.
+
+        Raises
+        ------
+        OSError
+            When the port cannot be had.
+        RuntimeError
+            When gRPC is not installed.
+        """
         if self._options.grpc_port is None:
             return
-        from .grpc_door import open_grpc_door
+        try:
+            from .grpc_door import bound_grpc_door
+        except ImportError as missing:
+            raise RuntimeError(f"gRPC needs grpcio and protobuf, the extra grpc: {missing}") from None
+        self._grpc = bound_grpc_door(self.gate, self._host, sockets, self._options)
 
-        self._grpc = await open_grpc_door(self.gate, self._host, sockets, self._options)
+    async def begin(self) -> None:
+        """Open the door for gRPC."""
+        if self._grpc is not None:
+            await self._grpc.start()
 
     async def drain(self, grace: float) -> None:
         """Take no more connections by gRPC."""
         if self._grpc is not None:
             await self._grpc.drain(grace)
 
-    async def close(self, grace: float) -> None:
-        """Finish what is in hand, write what waits, and be done."""
+    async def finish(self, grace: float) -> None:
+        """Finish what is in hand by gRPC, and take no more."""
         if self._grpc is not None:
             await self._grpc.stop(grace)
+
+    async def close(self) -> None:
+        """Write what waits, and be done."""
         if self._feedback is not None:
             await asyncio.to_thread(self._feedback.close, CLOSE_SECONDS)
         if self._log is not None:

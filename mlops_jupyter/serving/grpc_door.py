@@ -90,7 +90,7 @@ class GrpcDoor:
         body_bytes: int,
         certificate: Path | None = None,
         key: Path | None = None,
-        longest: float = 10.0,
+        longest: float = 5.0,
     ) -> None:
         self._gate, self._listener, self._path = gate, listener, path
         self._relay = Relay(path)
@@ -136,13 +136,6 @@ class GrpcDoor:
             await server.stop(grace)
         await self._relay.abort()
         Path(self._path).unlink(missing_ok=True)
-
-
-async def open_grpc_door(gate: Gate, host: str, sockets: Path, options: Options) -> GrpcDoor:
-    """Return the door of a worker, open: `bound_grpc_door` and its start."""
-    door = bound_grpc_door(gate, host, sockets, options)
-    await door.start()
-    return door
 
 
 def bound_grpc_door(gate: Gate, host: str, sockets: Path, options: Options) -> GrpcDoor:

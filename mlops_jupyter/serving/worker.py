@@ -32,6 +32,7 @@ from .local import LocalVariant
 from .manifest import IntegrityFailure
 from .remote import RemoteVariant, read_contract, respond_app
 from .spec import WEIGHTS, GenerationSpec, VariantSpec, read_spec
+from .wanted import read_wanted
 from .weighted import WeightedRouter
 from .weights import WeightsReader
 
@@ -92,15 +93,12 @@ class Parts:
         Of one that has the socket.
     front : Front, optional
         Of the same.
-    sockets : Path, optional
-        A folder for sockets.
     """
 
     keeping: Keeping
     options: Options
     router: WeightedRouter | None = None
     front: Front | None = None
-    sockets: Path | None = None
 
     @property
     def listening(self) -> dict[str, Any]:
@@ -112,8 +110,8 @@ class Parts:
 
     async def begin(self) -> None:
         """Be ready for requests."""
-        if self.front and self.sockets:
-            await self.front.begin(self.sockets)
+        if self.front:
+            await self.front.begin()
         if self.router:
             self.router.ready = True
 
@@ -124,10 +122,15 @@ class Parts:
         if self.front:
             await self.front.drain(grace)
 
+    async def finish(self) -> None:
+        """Finish what is in hand beside HTTP."""
+        if self.front:
+            await self.front.finish(FINISH)
+
     async def close(self) -> None:
         """Write what waits."""
         if self.front:
-            await self.front.close(FINISH)
+            await self.front.close()
         else:
             await self.keeping.close()
 
@@ -160,7 +163,7 @@ class Worker:
                 **parts.listening,
             ),
             self._begun,
-            parts.close,
+            parts,
         )
         self._activated = asyncio.Event()
         self._given_up = self._draining = False
@@ -213,10 +216,10 @@ class _Server(uvicorn.Server):
         self,
         config: uvicorn.Config,
         begun: Callable[[], Awaitable[None]],
-        ended: Callable[[], Awaitable[None]],
+        parts: Parts,
     ) -> None:
         super().__init__(config)
-        self._begun, self._ended = begun, ended
+        self._begun, self._parts = begun, parts
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -225,8 +228,8 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         # here and not after serve(), which ends in the signal that it was ended by
-        await super().shutdown(sockets)
-        await self._ended()
+        await asyncio.gather(super().shutdown(sockets), self._parts.finish())
+        await self._parts.close()
 
 
 def _remote(variant: VariantSpec, sockets: Path, spec: GenerationSpec) -> RemoteVariant:
@@ -268,9 +271,21 @@ async def _front(spec: GenerationSpec, folder: Path, options: argparse.Namespace
     salt = spec.options.salt or spec.deployment
     router = WeightedRouter(variants, WeightsReader(folder / WEIGHTS), about, salt)
     listener = socket.socket(fileno=options.listen)
-    front = Front(keeping, router, deployment, options.name, spec.options, listener, spec.workers)
-    parts = Parts(keeping, spec.options, router, front, options.sockets)
+    address = _address(deployment, listener)
+    front = Front(keeping, router, deployment, options.name, spec.options, address, spec.workers)
+    channel.loading = None
+    front.reserve(options.sockets)
+    parts = Parts(keeping, spec.options, router, front)
     await Worker(create_app(router, front.gate), channel, parts).run(listener)
+
+
+def _address(deployment: Path, listener: socket.socket) -> tuple[str, int]:
+    """Return where clients come; the socket may have no address yet, while an orphan still has the port."""
+    wanted = read_wanted(deployment)
+    if wanted is not None:
+        return wanted.host, wanted.port
+    host, port = listener.getsockname()[:2]
+    return host, port
 
 
 async def _single(spec: GenerationSpec, slot: int, options: argparse.Namespace, channel: Channel) -> None:
