@@ -20,12 +20,8 @@ if TYPE_CHECKING:
 
 _WHOLE = {f"{sign}int{8 * width}": f"{sign or 'i'}{width}" for sign in ("", "u") for width in (1, 2, 4, 8)}
 _REAL = {"halffloat": "f2", "float": "f4", "double": "f8"}
-_DTYPES = {
-    **_WHOLE,
-    **_REAL,
-    "date32[day]": "i4",
-    "date64[ms]": "datetime64[ms]",
-}  # date32 has days in 32 bits
+_DATES = {"date32[day]": "i4", "date64[ms]": "datetime64[ms]"}  # NumPy has no days in 32 bits
+_DTYPES = _WHOLE | _REAL | _DATES
 _TEXTS = {"string": "<i4", "large_string": "<i8", "string_view": ""}  # and how wide their offsets are
 _VIEW = 16  # bytes of one element of string_view, its length first
 
@@ -96,10 +92,8 @@ class ColumnsOfArrow:
         where = tuple(b if b is None else b.address for b in dictionary.buffers())
         key = (where, dictionary.offset, len(dictionary))
         if key not in self._dictionaries:
-            values, missing = (
-                self._chunk(dictionary) if len(dictionary) else (np.empty(0, dtype=object), None)
-            )
-            self._dictionaries[key] = Values(values, missing)
+            part = self._chunk(dictionary) if len(dictionary) else (np.empty(0, object), None)
+            self._dictionaries[key] = Values(*part)
         return self._dictionaries[key]
 
 
