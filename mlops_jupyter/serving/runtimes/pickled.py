@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .native import NativeRuntime, single_threaded
+from .native import NativeRuntime, made_ready
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,4 +20,4 @@ def load_pickle(path: Path) -> Any:
 
 def open_pickled(folder: Path, config: dict[str, Any], schema: dict[str, Any]) -> NativeRuntime:
     """Open a model saved by cloudpickle."""
-    return NativeRuntime(single_threaded(load_pickle(folder / config["model"])), schema)
+    return NativeRuntime(made_ready(load_pickle(folder / config["model"])), schema)

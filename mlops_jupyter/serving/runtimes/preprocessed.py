@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..model_input import input_maker
 from ..trust import load_skops
-from .native import single_threaded
+from .native import made_ready
 from .pickled import load_pickle
 
 if TYPE_CHECKING:
@@ -45,4 +45,4 @@ class PreprocessedRuntime:
 def load_preprocessor(folder: Path, entry: dict[str, Any], code: Collection[str]) -> Any:
     """Load the preprocessor from the file and by the format that the configuration names."""
     path = folder / entry["model"]
-    return single_threaded(load_pickle(path) if entry["format"] == "cloudpickle" else load_skops(path, code))
+    return made_ready(load_pickle(path) if entry["format"] == "cloudpickle" else load_skops(path, code))
