@@ -7,6 +7,7 @@ midst of serving.
 
 from __future__ import annotations
 
+import functools
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     Mask = NDArray[np.bool_]
 
+_KEPT = 16  # arrays that are wanted again: most batches have the size of a crowd
 _DTYPES = {
     "double": "float64",
     "float": "float32",
@@ -32,6 +34,7 @@ _DTYPES = {
 }
 
 
+@functools.lru_cache(_KEPT)
 def nothing(type_: str, rows: int) -> pa.Array:
     """Return missing values alone."""
     import pyarrow as pa
@@ -82,6 +85,7 @@ def texts(values: Sequence[str | None]) -> pa.Array:
         return _texts([value or "" for value in values], missing)
 
 
+@functools.lru_cache(_KEPT)
 def same_text(value: str, rows: int) -> pa.Array:
     """Return one text many times."""
     return _of_bytes(value.encode() * rows, np.full(rows, len(value.encode())), None)

@@ -8,9 +8,9 @@ from typing import Generic, TypeVar
 
 Entry = TypeVar("Entry")
 
-CROWD = 1024  # entries worth waking the writer for
+CROWD = 4096  # entries worth waking the writer for: waking costs as much as writing some hundred
 MOST = 8192
-LARGE = 8 * 1024  # bytes: a request of more is counted by its bytes
+LARGE = 4 * 1024  # bytes: a request of more is counted by its bytes
 MOST_BYTES = 64 * 2**20
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from .arrays import nothing, numbers, repeated, same_text, texts
 from .features import FeatureArrays
 from .layout import UTC, Layout, arrow_schema
+from .packing import unpack
 from .pieces import step_aside
 from .results import ResultArrays
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from ..batch import Batch
     from .hashing import Hasher
+    from .packing import Packed
 
 Rows: TypeAlias = "list[tuple[Any, ...]] | NDArray[Any] | Batch | None"
 #: time_ns, prediction_id, unit, role, status, seconds, rows, labels, tables, error: a plain tuple, since one
@@ -34,6 +36,7 @@ Said: TypeAlias = tuple[tuple[Any, ...], ...]
 
 FORMAT = "1"
 MOST_ROWS = 8192  # of one record batch
+_PACKED = 5  # items of an entry that was packed
 _FIRST = itemgetter(0)
 _GOT = ", got "  # what follows it in an error is a value of the request
 
@@ -57,12 +60,15 @@ class Entries:
         self._features = FeatureArrays(layout.features, hasher)
         self._results = ResultArrays(layout)
 
-    def batches(self, entries: Sequence[Entry]) -> Iterator[pa.RecordBatch]:
+    def batches(self, entries: Sequence[Entry | Packed]) -> Iterator[pa.RecordBatch]:
         """Yield the record batches of some entries.
 
         Raises whatever Python, NumPy or Arrow say of an entry that has not the form of the schema.
         """
-        for said in _alike(entries):
+        packed, others = _parted(entries)
+        if packed:
+            yield self._of_packed(packed)
+        for said in _alike(others):
             batch = self._batch(said)
             for start in range(0, batch.num_rows, MOST_ROWS):
                 yield batch.slice(start, MOST_ROWS)
@@ -86,18 +92,30 @@ class Entries:
         arrays = [*request, *features, *predictions, *scores]
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
+    def _of_packed(self, entries: Sequence[Packed]) -> pa.RecordBatch:
+        import pyarrow as pa
+
+        data, ids, units, roles, labels = zip(*entries, strict=True)
+        rows, table = len(data), unpack(data, self._layout)
+        request = self._request((table.times, ids, units, roles, table.statuses, table.seconds, ()), rows)
+        request.insert(1, _numbers(None, rows))
+        features = self._features.of_table(table.features)
+        step_aside()
+        results = [*self._results.predictions(labels, rows), *self._results.scores_of_table(table.scores)]
+        return pa.RecordBatch.from_arrays([*request, *features, *results], schema=self.schema)
+
     def _request(self, said: Sequence[Any], rows: int) -> list[pa.Array]:
         """Return the columns of the request, but for the number of the row."""
         times, ids, units, roles, statuses, seconds, errors = said
         return [
             texts(ids),
             self._units(units),
-            numbers(np.fromiter(times, np.int64, rows) // 1000, UTC),
+            numbers(_array(times, np.int64) // 1000, UTC),
             same_text(roles[0], rows) if len(set(roles)) == 1 else texts(roles),
             same_text(self._version, rows),
-            numbers(np.fromiter(statuses, np.int16, rows), "int16"),
-            numbers(np.fromiter(seconds, np.float64, rows), "double"),
-            self._errors(errors),
+            numbers(_array(statuses, np.int16), "int16"),
+            numbers(_array(seconds, np.float64), "double"),
+            self._errors(errors, rows),
         ]
 
     def _rows(self, rows: Sequence[Any], total: int) -> list[pa.Array]:
@@ -116,16 +134,25 @@ class Entries:
             return texts([self._hasher.hashed(unit or None) for unit in units])
         return texts(units if all(units) else [unit or None for unit in units])
 
-    def _errors(self, errors: Sequence[str]) -> pa.Array:
+    def _errors(self, errors: Sequence[str], rows: int) -> pa.Array:
         if not any(errors):
-            return nothing("string", len(errors))
+            return nothing("string", rows)
         if self._layout.secretive:
             errors = [error.partition(_GOT)[0] for error in errors]
         return texts([error or None for error in errors])
 
 
+def _parted(entries: Sequence[Entry | Packed]) -> tuple[list[Packed], list[Entry]]:
+    """Return the entries that were packed, and the others."""
+    packed: list[Any] = [entry for entry in entries if len(entry) == _PACKED]
+    others: list[Any] = [entry for entry in entries if len(entry) != _PACKED]
+    return packed, others
+
+
 def _alike(entries: Sequence[Entry]) -> Iterator[Said]:
     """Yield what the entries say, item by item, in groups of one form: nearly always all of them at once."""
+    if not entries:
+        return
     said = tuple(zip(*entries, strict=True))
     if all(len(_forms(values)) == 1 for values in said[6:9]):
         yield said
@@ -152,6 +179,10 @@ def _each_form(values: Sequence[Any]) -> Iterator[type]:
 def _counts(rows: Sequence[Any]) -> NDArray[np.int64]:
     sizes = map(len, rows) if isinstance(rows[0], list | np.ndarray) else (batch.rows for batch in rows)
     return np.fromiter(sizes, np.int64, len(rows))
+
+
+def _array(values: Any, dtype: Any) -> NDArray[Any]:
+    return values if isinstance(values, np.ndarray) else np.fromiter(values, dtype, len(values))
 
 
 def _numbers(counts: NDArray[np.int64] | None, total: int) -> pa.Array:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .arrays import array_of, columns, nothing, objects, texts
+from .packing import CODES
 from .pieces import pieces
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     Missing = list[tuple[int, int]]
 
 _HASHED = 64  # a hash takes as long as packing so many values
-_CODES = {"double": "d", "float": "d", "int64": "q", "int32": "q", "uint64": "Q"}
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class _Block:
     @property
     def dtype(self) -> str:
         """Of the packed values."""
-        return {"d": "float64", "q": "int64", "Q": "uint64"}[_CODES[self.type]]
+        return {"d": "float64", "q": "int64", "Q": "uint64"}[CODES[self.type]]
 
     def holds(self, place: int) -> bool:
         """Return whether a place of the packed row is one of its."""
@@ -102,6 +102,11 @@ class FeatureArrays:
             return columns(block.T, "double", np.isnan(block.T))
         return [self._values(feature, block[:, i]) for i, feature in enumerate(self._features)]
 
+    def of_table(self, table: NDArray[np.int64]) -> list[pa.Array]:
+        """Return the arrays of packed numbers: a table of shape (features, rows), all of which pack."""
+        arrays = self._packer.of_table(table)
+        return [arrays[i] for i in range(len(arrays))]
+
     def _column(self, feature: Captured, parts: list[NDArray[Any]]) -> pa.Array:
         """Return the arrays of one column of several batches as one."""
         import pyarrow as pa
@@ -132,7 +137,7 @@ class _Packer:
     def __init__(self, features: Sequence[Captured]) -> None:
         self._blocks = _blocks(features)
         self._order = [position for block in self._blocks for position in block.positions]
-        self._codes = "".join(_CODES[features[position].type] for position in self._order)
+        self._codes = "".join(CODES[features[position].type] for position in self._order)
         self._pack = struct.Struct(f"={self._codes}").pack
         self._pick = _picker(self._order, len(features))
 
@@ -147,6 +152,13 @@ class _Packer:
             packed = np.frombuffer(self._packed(piece, done, missing), np.int64)
             table[:, done : done + len(piece)] = packed.reshape(-1, width).T
             done += len(piece)
+        return self._of_blocks(table, missing)
+
+    def of_table(self, table: NDArray[np.int64]) -> dict[int, pa.Array]:
+        """Return the same from a table of packed columns in the order of the schema."""
+        return self._of_blocks(table if self._pick is None else table[self._order], [])
+
+    def _of_blocks(self, table: NDArray[np.int64], missing: Missing) -> dict[int, pa.Array]:
         return dict(pair for block in self._blocks for pair in _of_block(block, table, missing))
 
     def _packed(self, rows: Sequence[Row], first: int, missing: Missing) -> bytes:
@@ -192,7 +204,7 @@ def _mask(values: NDArray[Any], gaps: Missing) -> NDArray[np.bool_] | None:
 
 
 def _packs(feature: Captured) -> bool:
-    return feature.treatment == "plain" and feature.type in _CODES
+    return feature.treatment == "plain" and feature.type in CODES
 
 
 def _blocks(features: Sequence[Captured]) -> list[_Block]:

@@ -19,6 +19,7 @@ MOST_MESSAGES = 10_000
 _KEYS = ("prediction_id", "row", "actual", "label", "unit", "time")
 _LONGEST = 256
 _MOST_ROWS = 2**31
+_MOST_INTEGER = 2**63
 _EXPECTED = {
     "boolean": "true or false",
     "integer": "an integer",
@@ -205,7 +206,7 @@ def _of_type(value: Any, type_: str, where: str = "") -> Any:
     if type_ == "boolean":
         taken = kind is bool
     elif type_ in ("integer", "long"):
-        taken = kind is int or (kind is float and value.is_integer())
+        taken = kind is int or (kind is float and value.is_integer() and abs(value) < _MOST_INTEGER)
         value = int(value) if taken else value
     elif type_ in ("float", "double"):
         taken = kind is float or kind is int

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from .entries import Entries, Entry
 from .hashing import Hasher, read_key
 from .journal import Journal
 from .layout import make_layout
+from .packing import Record, packing
 from .retention import Retention
 
 if TYPE_CHECKING:
@@ -18,14 +19,6 @@ if TYPE_CHECKING:
 
 FOLDER = "capture"
 _DIGEST = 8  # hex digits of it in a folder's name
-
-
-class Record(Protocol):
-    """Takes an entry, and about how many bytes it keeps from being freed."""
-
-    def __call__(self, entry: Entry, size: int = 0) -> bool:
-        """Return whether there was room for it."""
-        ...
 
 
 class Recorder:
@@ -79,7 +72,7 @@ class Recorder:
         capture = folder / FOLDER
         retention = Retention(capture, options.capture_days, options.capture_bytes)
         self._journal = Journal(capture / capture_name(version, digest), writer, entries, retention)
-        self.record = self._journal.add
+        self.record = packing(layout, self._journal.add)
 
     @property
     def dropped(self) -> int:

@@ -61,6 +61,10 @@ class ResultArrays:
         blocks = [_table(parts, len(each)) for parts, each in zip(outputs, self._scores, strict=True)]
         return [array for block in blocks for array in columns(block.T, "double", np.isnan(block.T))]
 
+    def scores_of_table(self, table: NDArray[np.float64]) -> list[pa.Array]:
+        """Return the arrays of all scores, from a table of shape (scores, rows)."""
+        return columns(table, "double", np.isnan(table)) if len(table) else []
+
 
 def _nothing(captured: Sequence[Captured], rows: int) -> list[pa.Array]:
     return [nothing(each.type, rows) for each in captured]

@@ -138,8 +138,8 @@ def test_what_a_version_could_have_answered_is_taken(make, tmp_path, contracts, 
             [LATE],
             {"prediction_id": "p", "actual": 1, "time": "yesterday"},
             (
-                "time: expected an ISO 8601 date and time with an offset from UTC, such as 2026-11-20T10:15:00Z, "
-                "got 'yesterday'"
+                "time: expected an ISO 8601 date and time with an offset from UTC, "
+                "such as 2026-11-20T10:15:00Z, got 'yesterday'"
             ),
         ),
         ([LATE], {"prediction_id": "p", "actual": 1, "lable": 0}, "lable: not a key; did you mean label?"),
@@ -240,7 +240,7 @@ messages = st.dictionaries(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.lists(messages, max_size=3) | messages | json_values,
     st.sampled_from([LATE, KINDS, SEVERAL, YES, DELAY]),
