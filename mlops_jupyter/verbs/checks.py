@@ -16,6 +16,7 @@ from mlops_jupyter.verbs.values import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from mlops_jupyter.store.database import Store
     from mlops_jupyter.store.workspace import Workspace
@@ -61,7 +62,7 @@ class Check:
 
 def run_checks() -> tuple[Check, ...]:
     """Run every check. A check that breaks says so, and the others go on."""
-    checks = (_python, _libraries, _onnx, _uv, _git, _workspace, _registry, _ports, _proxy)
+    checks = (_python, _libraries, _onnx, _uv, _git, _workspace, _access, _registry, _ports, _proxy)
     return tuple(found for check in checks for found in _guarded(check))
 
 
@@ -159,6 +160,32 @@ def _deployments(store: Store) -> Iterator[Check]:
         if endpoint.state.mark != "ok" and endpoint.intent == "serving":
             found = f"{endpoint.name} should serve and is {endpoint.state.word}"
             yield Check("deployment", "bad", found, f"mlops start {endpoint.name}")
+
+
+def _access() -> Iterator[Check]:
+    """Look whether the keys and certificates of deployments will do."""
+    from mlops_jupyter.deployments.folder import deployment_names
+    from mlops_jupyter.store.workspace import open_workspace
+
+    deployments = open_workspace().deployments
+    for name in deployment_names(deployments):
+        try:
+            yield from _guards(deployments / name)
+        except MlopsError as error:
+            yield Check("access", "bad", f"{error.what}: {error.why}".rstrip(": "), error.hint)
+
+
+def _guards(folder: Path) -> Iterator[Check]:
+    from mlops_jupyter.deployments.folder import read_serving
+    from mlops_jupyter.deployments.keys import list_keys
+    from mlops_jupyter.deployments.options import check_tls
+
+    list_keys(folder)
+    serving = read_serving(folder)
+    certificate = check_tls(serving.spec.options) if serving else None
+    if certificate and certificate.expires_soon:
+        found = f"the certificate of {folder.name} expires on {certificate.expires:%Y-%m-%d}"
+        yield Check("access", "warn", found, "renew its files")
 
 
 def _registry() -> Iterator[Check]:

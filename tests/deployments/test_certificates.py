@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import ssl
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+import mlops_jupyter as mlops
 from mlops_jupyter.deployments.certificates import check_certificate, same_certificate
+from mlops_jupyter.deployments.folder import make_folder
 from mlops_jupyter.errors import UsageError
+from mlops_jupyter.serving.options import Options
+from mlops_jupyter.serving.spec import GenerationSpec, VariantSpec, generation_folder, write_spec
+from mlops_jupyter.serving.wanted import Wanted, write_wanted
+from mlops_jupyter.serving.weights import Share, Weights, create_weights
+from mlops_jupyter.store.workspace import open_workspace
 
 from .certification import write_certificate
 
@@ -70,3 +78,38 @@ def test_a_certificate_is_known_by_its_bytes(tmp_path):
     assert not same_certificate(other, der)
     assert not same_certificate(str(tmp_path / "none.pem"), der)
     assert not same_certificate(certificate, b"")
+
+
+@pytest.fixture
+def served_over_tls(tmp_path, monkeypatch):
+    """A workspace with the files of a deployment over TLS, and of one whose keys are damaged."""
+    monkeypatch.setenv("MLOPS_HOME", str(tmp_path / "mlops"))
+    deployments = open_workspace().deployments
+    certificate, key = write_certificate(tmp_path, ends=3)
+    options = Options(tls_certificate=certificate, tls_key=key)
+    variant = VariantSpec(0, "1.0.0", "a" * 64, "/nowhere", "local", "/nowhere/python")
+    for name in ("churn", "late"):
+        generation = generation_folder(make_folder(deployments, name, "churn"), 1)
+        generation.mkdir()
+        spec = GenerationSpec(name, 1, "churn", 1, "/nowhere/python", (variant,))
+        write_spec(generation, replace(spec, options=options) if name == "churn" else spec)
+        create_weights(generation / "weights", Weights((Share("stable", 100.0),)))
+        write_wanted(deployments / name, Wanted("127.0.0.1", 8099, 1))
+    (deployments / "late" / "keys.json").write_text("{")
+    return tmp_path
+
+
+def test_the_doctor_tells_of_certificates_that_end_and_of_keys_that_are_damaged(served_over_tls):
+    found = {f.found: f for f in mlops.doctor().findings if f.name == "access"}
+    (ends,) = [f for text, f in found.items() if text.startswith("the certificate of churn expires on ")]
+    (damaged,) = [f for text, f in found.items() if text.startswith("the keys of late cannot be used")]
+    assert (ends.mark, damaged.mark) == ("warn", "bad")
+    write_certificate(served_over_tls, ends=-0.5)
+    marks = [f.mark for f in mlops.doctor().findings if "server.pem expired on" in f.found]
+    assert marks == ["bad"]
+
+
+def test_the_address_of_a_deployment_over_tls_says_so_and_leads_past_jupyters_proxy(served_over_tls):
+    seen = mlops.status("churn").endpoints[0]
+    assert (seen.url, seen.proxy_url) == ("https://127.0.0.1:8099", None)
+    assert mlops.status("late").url == "http://127.0.0.1:8099"

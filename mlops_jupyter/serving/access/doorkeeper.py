@@ -72,7 +72,7 @@ class Doorkeeper:
         self._ring.look()
         return not (self._ring.required or self._options.rate)
 
-    def admit(self, headers: Mapping[bytes, bytes], scope: Scope) -> str:
+    def admit(self, headers: Mapping[bytes, bytes], scope: Scope, *, counted: bool = True) -> str:
         """Let a request in.
 
         Parameters
@@ -81,6 +81,9 @@ class Doorkeeper:
             Of the request, names in lower case.
         scope : str
             What it is about: ``predict``, ``feedback`` or ``operate``.
+        counted : bool
+            Whether it uses up something of the key's rate; false for one that was let in already and asks for
+            another scope beside.
 
         Returns
         -------
@@ -93,7 +96,7 @@ class Doorkeeper:
             When it may not come in.
         """
         self.check_host(headers)
-        return self.check_key(headers, scope)
+        return self.check_key(headers, scope, counted=counted)
 
     def check_host(self, headers: Mapping[bytes, bytes]) -> None:
         """Refuse a name that is not ours; not needed for gRPC, which no page of a browser speaks."""
@@ -101,17 +104,17 @@ class Doorkeeper:
         if problem:
             raise Refused(*problem)
 
-    def check_key(self, headers: Mapping[bytes, bytes], scope: Scope) -> str:
+    def check_key(self, headers: Mapping[bytes, bytes], scope: Scope, *, counted: bool = True) -> str:
         """Do as `admit`, but for the host."""
         ring = self._ring
         ring.look()
         if not ring.required:
-            if self._options.rate:
+            if self._options.rate and counted:
                 self._count("", None, None)
             return ""
         key = self._key(headers)
         _check(key, scope)
-        if key.id != OWNER:
+        if counted and key.id != OWNER:
             self._count(key.id, key.rate, key.burst)
         return key.id
 

@@ -153,6 +153,15 @@ def test_a_refused_key_uses_nothing_of_its_rate(folder):
     assert keeper.admit(bearing("predict"), "predict") == "predict"
 
 
+def test_a_second_scope_of_the_same_request_is_not_counted_again(folder, tmp_path):
+    keeper = door(folder)
+    keeper.admit(bearing("slow"), "predict")
+    for _ in range(3):
+        keeper.admit(bearing("slow"), "operate", counted=False)
+    assert keeper.admit(bearing("slow"), "predict") == "slow"
+    assert refusal(keeper, bearing("slow")).status == 429
+
+
 def test_keys_that_cannot_be_read_let_nobody_in(folder):
     (folder / "keys.json").write_text("{")
     said = refusal(door(folder), bearing("all"))
