@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mlops_jupyter.serving.batch import Batch
 from mlops_jupyter.serving.options import Options
 from mlops_jupyter.serving.recording.entries import Entries
 from mlops_jupyter.serving.recording.layout import make_layout
@@ -18,6 +19,7 @@ NUMBERS = contract(
     [column("d"), column("l", "long"), column("f", "float"), column("u", "long", "uint64"), column("e")]
 )
 VALUES = contract([column("x")], [output("delay", "double", None)], probabilities=False)
+DOUBLES = contract([column("x"), column("y")])
 TEXTS = contract([column("x"), column("s", "string")])
 ABOUT = {"model": "m", "version": "1.0.0", "digest": "d"}
 
@@ -43,6 +45,9 @@ def read(of, entries):
     [
         (NUMBERS, entry([(1.5, 2**62, 0.25, 2**64 - 1, 3)], [1], [[0.25, 0.75]], unit="u", role="shadow")),
         (NUMBERS, entry([(1, -5, 2, 0, -0.5)], [0], np.array([[0.25, 0.75]]))),
+        (DOUBLES, entry(np.array([[1.5, np.nan]]), [1], np.array([[0.25, 0.75]]))),
+        (DOUBLES, entry(np.array([[1.5, 0.0], [2.5, 1.0]])[:, ::-1][1:], [1], np.array([[0.25, 0.75]]))),
+        (VALUES, entry(np.array([[1.5]]), [2.5])),
         (VALUES, entry([(1.5,)], [2.5])),
         (VALUES, entry([(1.5,)], [None])),
         (VALUES, entry([(1.5,)], [np.array([2.5])])),
@@ -64,12 +69,18 @@ def test_an_ordinary_entry_is_packed_and_read_as_if_it_were_not(of, each):
         (NUMBERS, entry([(1.0, 1, 0.5, 1, 1.0)], [1], None)),
         (NUMBERS, entry([(1.0, 1, 0.5, 1, 1.0)], None, None, status=500, error="failed")),
         (NUMBERS, entry(None, status=422, error="wrong")),
-        (VALUES, entry(np.array([[1.5]]), [2.5])),
+        (NUMBERS, entry(np.array([[1.0, 1.0, 0.5, 1.0, 1.0]]), [1], np.array([[0.5, 0.5]]))),
+        (DOUBLES, entry(np.array([[1.5, 2.5]]), [1], np.array([[0.5, 0.5]], np.float32))),
+        (DOUBLES, entry(np.array([[1.5, 2.5]]), [1], None)),
+        (DOUBLES, entry(np.array([[1.5, 2.5]]), [1], [[0.5, 0.5]])),
+        (DOUBLES, entry(np.ones((2, 2)), [1, 0], np.full((2, 2), 0.5))),
+        (DOUBLES, entry(Batch({}, 1, np.ones((1, 2))), [1], np.full((1, 2), 0.5))),
         (TEXTS, entry([(1.5, "a")], [1], [[0.5, 0.5]])),
     ],
 )
 def test_any_other_entry_is_left_as_it_is(of, each):
-    assert added(of, each) == [each]
+    [left] = added(of, each)
+    assert left is each
 
 
 def test_masked_and_hashed_features_are_not_packed():
