@@ -16,7 +16,7 @@ from ..call import Outcome
 from ..problems import MOST, InvalidRequest, Problem, invalid, shortened_name
 from .v2_answer import write_answer
 from .v2_binary import binary_values, split_tensors
-from .v2_json import json_values
+from .v2_json import json_values, plain_values
 from .v2_request import parameter, read_request, read_wanted
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .v2_request import InputTensor
 
 _MEDIA = frozenset({"", "application/json", "application/octet-stream"})
+_FEW = 16  # rows of JSON that are read faster one by one than as arrays
 
 
 class V2:
@@ -41,11 +42,15 @@ class V2:
             raise InvalidRequest(415, f"content type {sent!r}; send application/json")
         request, binary = read_request(call, validator.limits.body_bytes)
         _check_rows(request.inputs, validator)
+        whole = _is_whole(request.inputs, validator)
+        if not whole:
+            _check_shapes(request.inputs, validator)
         parts = split_tensors(request.inputs, binary)
-        if _is_whole(request.inputs, validator):
+        if not parts and request.inputs[0].shape[0] <= _FEW:
+            return validator.read(_features(request.inputs, validator, whole=whole))
+        if whole:
             arrays = _columns(request.inputs[0], parts, validator)
         else:
-            _check_shapes(request.inputs, validator)
             arrays = {tensor.name: _values(tensor, parts) for tensor in request.inputs}
         return read_arrays(validator.columns, validator.kind, arrays, validator.limits, validator.extra)
 
@@ -94,6 +99,18 @@ def _check_shapes(tensors: Sequence[InputTensor], validator: Validator) -> None:
         raise invalid(problems[:MOST])
 
 
+def _features(tensors: Sequence[InputTensor], validator: Validator, *, whole: bool) -> Any:
+    """Return what `Validator.read` takes: one list a column, or the rows of a matrix."""
+    for tensor in tensors:
+        if tensor.parameters:
+            _check_encoding(tensor)
+    if not whole:
+        return {tensor.name: plain_values(tensor) for tensor in tensors}
+    values, width = plain_values(tensors[0]), len(validator.columns)
+    names = [column.name for column in validator.columns]
+    return {name: values[i::width] for i, name in enumerate(names)}
+
+
 def _columns(tensor: InputTensor, parts: dict[str, memoryview], validator: Validator) -> dict[str, Values]:
     read = _values(tensor, parts)
     width = len(validator.columns)
@@ -105,9 +122,13 @@ def _columns(tensor: InputTensor, parts: dict[str, memoryview], validator: Valid
     }
 
 
-def _values(tensor: InputTensor, parts: dict[str, memoryview]) -> Values:
+def _check_encoding(tensor: InputTensor) -> None:
     if parameter(tensor.parameters, "content_type") == "base64":
         raise InvalidRequest(400, f"{tensor.shown}: base64 is not read; send the text itself")
+
+
+def _values(tensor: InputTensor, parts: dict[str, memoryview]) -> Values:
+    _check_encoding(tensor)
     if tensor.name in parts:
         return binary_values(tensor, parts[tensor.name])
     return json_values(tensor)

@@ -26,6 +26,13 @@ _TYPES: dict[str, frozenset[type]] = {
     "f": frozenset({float, int}),
     "O": frozenset({str}),
 }
+_NO_TYPES: frozenset[type] = frozenset()
+_AS_THEY_ARE = {
+    "FP64": frozenset({float, type(None)}),
+    "BOOL": frozenset({bool, type(None)}),
+    "BYTES": frozenset({str, type(None)}),
+}
+"""What needs no conversion, and so no check of the range."""
 _CALLED = {"?": "true or false", "u": "an integer", "i": "an integer", "f": "a number", "O": "a string"}
 
 
@@ -43,14 +50,26 @@ def json_values(tensor: InputTensor) -> Values:
     >>> json_values(InputTensor("age", [2, 1], "FP64", data=[[41], [None]])).values
     array([41., nan])
     """
-    return typed_values(tensor, _flat(tensor))
+    values = _flat(tensor)
+    return _typed(tensor, values, set(map(type, values)))
 
 
-def typed_values(tensor: InputTensor, values: list[Any]) -> Values:
-    """Return Python values as an array of the tensor's datatype."""
-    kind = _kind(tensor)
+def plain_values(tensor: InputTensor) -> list[Any]:
+    """Return the same as a list, None for a missing one: for a few rows, arrays are a detour."""
+    values = _flat(tensor)
     types = set(map(type, values))
-    given = None
+    if types <= _AS_THEY_ARE.get(tensor.datatype, _NO_TYPES) and not tensor.parameters:
+        return values
+    read = _typed(tensor, values, types)
+    plain: list[Any] = read.values.tolist()
+    if read.missing is None:
+        return plain
+    return [None if missing else value for value, missing in zip(plain, read.missing.tolist(), strict=True)]
+
+
+def _typed(tensor: InputTensor, values: list[Any], types: set[type]) -> Values:
+    """Return Python values as an array of the tensor's datatype."""
+    kind, given = _kind(tensor), None
     if type(None) in types:
         types.discard(type(None))
         given = np.fromiter((value is not None for value in values), np.bool_, len(values))

@@ -159,16 +159,25 @@ def _decoded(document: bytes) -> InferRequest:
     return request
 
 
-def _repeated_key(body: bytes, document: Any) -> str | None:
+def _repeated_key(body: bytes, document: dict[str, Any]) -> str | None:
     """Return a key that one object of the JSON has twice: the decoder keeps the last, and the first is lost.
 
     Every key has a colon of its own. No more colons than keys and colons in texts: none was lost.
     """
+    colons = body.count(b":")
+    if colons == _usual_keys(document):
+        return None
     keys, in_texts = _colons(document)
-    more = body.count(b":") - keys
-    if more == 0 or (more == in_texts and b"\\" not in body):
+    if colons == keys or (colons == keys + in_texts and b"\\" not in body):
         return None
     return first_repeated_key(body)
+
+
+def _usual_keys(document: dict[str, Any]) -> int:
+    """Return how many keys there are where the protocol has some; the form was checked before."""
+    tensors = [*document["inputs"], *(document.get("outputs") or ())]
+    described = [document, *tensors]
+    return sum(map(len, described)) + sum(len(each.get("parameters") or ()) for each in described)
 
 
 def _colons(value: Any) -> tuple[int, int]:
@@ -188,15 +197,16 @@ def _colons(value: Any) -> tuple[int, int]:
 def _check_inputs(inputs: Sequence[InputTensor]) -> None:
     if not inputs:
         raise InvalidRequest(400, "inputs is empty: send at least one tensor")
-    seen: set[str] = set()
+    if len({tensor.name for tensor in inputs}) < len(inputs):
+        names = [tensor.name for tensor in inputs]
+        twice = next(tensor for tensor in inputs if names.count(tensor.name) > 1)
+        raise InvalidRequest(400, f"{twice.shown} is given twice")
     for tensor in inputs:
-        if tensor.name in seen:
-            raise InvalidRequest(400, f"{tensor.shown} is given twice")
-        seen.add(tensor.name)
         if tensor.datatype not in DTYPES:
             known = ", ".join(DTYPES)
             raise InvalidRequest(400, f"{tensor.shown}: no such datatype; known are {known}")
-        _refuse_offers(tensor.parameters, tensor.shown)
+        if tensor.parameters:
+            _refuse_offers(tensor.parameters, tensor.shown)
 
 
 _NOT_OFFERED = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from unittest.mock import patch
 
 import numpy as np
 from google.protobuf.message import DecodeError
@@ -13,6 +14,7 @@ from tritonclient.grpc import service_pb2
 
 from mlops_jupyter.serving.call import Call
 from mlops_jupyter.serving.dialects import dialect
+from mlops_jupyter.serving.dialects import v2 as spoken
 from mlops_jupyter.serving.dialects.v2_binary import join_texts, split_texts
 from mlops_jupyter.serving.dialects.v2_grpc import to_body
 from mlops_jupyter.serving.dialects.v2_messages import message
@@ -59,15 +61,28 @@ SCHEMAS = st.sampled_from(["FLIGHTS", "MATRIX", "TEXT"])
 def settled(v2, schema, body, length):
     """Rows, or a refusal that could be sent."""
     validator = compile_validator(getattr(v2, schema), {"rows": 100})
-    call, refusal = Call(body, "p", dialect="v2", header_length=length), None
-    try:
-        assert dialect("v2").read(validator, call).batch.rows > 0
-    except InvalidRequest as said:
-        refusal = said
+    call = Call(body, "p", dialect="v2", header_length=length)
+    refusal = refusal_of(validator, call)
+    with patch.object(spoken, "_FEW", 0):  # as arrays, as many rows are read
+        again = refusal_of(validator, call)
+    assert (refusal is None) == (again is None)
     if refusal:
+        assert (refusal.status, problems(refusal)) == (again.status, problems(again))
         outcome = dialect("v2").refuse(refusal, call)
         assert json.loads(outcome.body)["error"] == refusal.error
         assert_clear(refusal)
+
+
+def refusal_of(validator, call):
+    try:
+        assert dialect("v2").read(validator, call).batch.rows > 0
+    except InvalidRequest as refusal:
+        return refusal
+    return None
+
+
+def problems(refusal):
+    return {(problem.field, problem.reason) for problem in refusal.problems}
 
 
 def assert_clear(refusal):

@@ -9,7 +9,14 @@ from datetime import datetime
 
 import pytest
 
+from mlops_jupyter.serving.dialects import v2 as spoken
 from mlops_jupyter.serving.problems import InvalidRequest
+
+
+@pytest.fixture(autouse=True, params=[spoken._FEW, 0], ids=["row by row", "as arrays"])
+def few(request, monkeypatch):
+    """A few rows are read as our own JSON is, many as arrays: by the same rules."""
+    monkeypatch.setattr(spoken, "_FEW", request.param)
 
 
 def refused(v2, document, **more):
@@ -275,6 +282,12 @@ def test_a_data_frame_of_mlserver_may_have_each_text_as_json(v2):
     assert v2.columns(v2.read({"inputs": v2.tensors(origin=origin)}))["origin"] == ["JFK", None]
     broken = v2.tensors(origin=origin | {"data": ['"JFK"', "{"]})
     assert [(p.row, p.field) for p in refused(v2, {"inputs": broken}).problems] == [(1, "origin")]
+
+
+def test_text_in_base64_is_refused_rather_than_taken_for_itself(v2):
+    inputs = v2.tensors()
+    inputs[5]["parameters"] = {"content_type": "base64"}
+    assert "base64 is not read" in refused(v2, {"inputs": inputs}).error
 
 
 def test_parameters_that_are_not_known_are_left_unread(v2):
