@@ -195,7 +195,7 @@ def _results(
     outputs = schema["output"]["outputs"]
     ends = [f".{output['name']}" if len(outputs) > 1 else "" for output in outputs]
     predictions = tuple(
-        Captured(_free(f"prediction{end}", taken), "prediction", output["name"], _TYPES[output["type"]])
+        Captured(_free(f"prediction{end}", taken), "prediction", output["name"], _type_of(output))
         for output, end in zip(outputs, ends, strict=True)
     )
     if not gives_probabilities(schema):
@@ -203,11 +203,15 @@ def _results(
     scores = tuple(
         tuple(
             Captured(_free(f"score{end}.{label_key(label)}", taken), "score", label_key(label), "double")
-            for label in output["classes"]
+            for label in output["classes"] or ()
         )
         for output, end in zip(outputs, ends, strict=True)
     )
     return predictions, scores
+
+
+def _type_of(output: dict[str, Any]) -> str:
+    return _TYPES.get(output["type"], "string")  # a model of another library may answer what has no type here
 
 
 def _feature_name(name: str, taken: set[str]) -> str:
