@@ -103,11 +103,13 @@ class LocalVariant:
         if now is not None:
             return now
         deadline = call.begun + self._timeout if call.begun else None
+        at_work = replace(call)
         try:
             if self._batcher and len(call.body) <= _SMALL and not _is_arrow(call):
                 return await self._answer_together(self._batcher, call, deadline)
-            return await self._lane.run(lambda: self.answer(call), deadline)
+            return await self._lane.run(lambda: self.answer(at_work), deadline)
         except Delayed as late:
+            at_work.probe = True  # its thread goes on, but what it answers now nobody gets: not captured
             return self._delayed(call, late)
 
     def answer(self, call: Call) -> Outcome:
