@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _LARGEST = 1 << 16  # bytes of a body that is worth keeping
 
-Key = tuple[str, str, bytes]
+Key = tuple[str, str, int, bytes]
 
 
 class RecentAnswers:
@@ -34,7 +34,7 @@ class RecentAnswers:
 
     def find(self, call: Call) -> Answered | None:
         """Return what was answered to the same bytes before."""
-        key = (call.dialect, call.content_type, call.body)
+        key = _key(call)
         with self._turn:
             known = self._kept.get(key)
             if known is not None:
@@ -48,6 +48,10 @@ class RecentAnswers:
         if len(call.body) > _LARGEST:
             return
         with self._turn:
-            self._kept[call.dialect, call.content_type, call.body] = answered
+            self._kept[_key(call)] = answered
             if len(self._kept) > self._most:
                 self._kept.popitem(last=False)
+
+
+def _key(call: Call) -> Key:
+    return call.dialect, call.content_type, call.header_length, call.body
