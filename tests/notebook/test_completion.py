@@ -65,9 +65,14 @@ def test_options_complete_once_each(offered):
 
 
 def test_a_switch_that_is_remembered_completes_both_ways(offered):
-    assert offered("%mlops deploy churn --no") == ["--no-isolated"]
+    assert offered("%mlops deploy churn --no-iso") == ["--no-isolated"]
     assert "--isolated" in offered("%mlops deploy churn --")
     assert "--isolated" not in offered("%mlops deploy churn --no-isolated --")
+
+
+def test_what_can_be_done_with_keys_and_what_they_are_good_for_completes(offered):
+    assert offered("%mlops key ")[:3] == ["create", "list", "revoke"]
+    assert offered("%mlops key create churn --scope f") == ["feedback"]
 
 
 def test_models_versions_and_aliases_complete_from_the_mirror(offered):
