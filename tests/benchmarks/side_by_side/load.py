@@ -153,7 +153,7 @@ def ask_for(seconds: float, port: int, request: Request, connections: int) -> An
     answers = Answers(**pickle.loads(done.stdout))
     if answers.failed:
         raise LoadFailedError(
-            f"port {port}, {request.path}: {answers.failed} of {answers.count} answers failed"
+            f"port {port}, {request.path}: {answers.failed} failures among {answers.count} answers"
         )
     return answers
 
