@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 _COLUMNS: Final = ("key", "state", "good for", "created", "expires", "rate", "note")
 _SECRET: Final = (
-    "this result's .secret holds it, this once: it is kept nowhere, and not in a notebook's outputs"
+    "the secret is in this result's .secret (in a notebook _.secret), this once: it is kept nowhere, "
+    "a notebook's outputs never hold it unless you show it there"
 )
 
 
