@@ -6,6 +6,7 @@ in the midst of a record batch: it is read up to the last whole one.
 
 from __future__ import annotations
 
+import glob
 import re
 from contextlib import suppress
 from dataclasses import dataclass
@@ -61,13 +62,13 @@ def captured_files(deployment: Path, version: str | None = None) -> list[Capture
     version : str, optional
         Only those of this version.
     """
-    found = _files((deployment / recorder.FOLDER).glob(f"*/*{SUFFIX}"))
+    found = _files(deployment / recorder.FOLDER, f"*/*{SUFFIX}")
     return [file for file in found if version in (None, file.version)]
 
 
 def feedback_files(deployment: Path) -> list[CapturedFile]:
     """Return the files of feedback, the earliest first."""
-    return _files((deployment / feedback.FOLDER).glob(f"*{SUFFIX}"))
+    return _files(deployment / feedback.FOLDER, f"*{SUFFIX}")
 
 
 def read_schema(path: Path) -> pa.Schema | None:
@@ -107,8 +108,9 @@ def _whole(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
         yield batch
 
 
-def _files(paths: Iterator[Path]) -> list[CapturedFile]:
-    found = [file for path in paths if (file := _file(path)) is not None]
+def _files(folder: Path, pattern: str) -> list[CapturedFile]:
+    names = glob.iglob(pattern, root_dir=folder)  # bears that a writer removes a folder meanwhile
+    found = [file for name in names if (file := _file(folder / name)) is not None]
     return sorted(found, key=lambda file: (file.begun, file.path))
 
 

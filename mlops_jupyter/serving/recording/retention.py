@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .condensing import BESIDE
 from .streams import LARGEST, LONGEST, SUFFIX
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
 _DAY = 86_400.0
 _PARTS = 16  # of what may be kept: a file is so large at most, and so much is left free for what comes
@@ -33,7 +35,8 @@ class Retention:
 
     Every writer looks after all files. It takes no lock: two that look at once see the same files as the
     oldest, and one that is gone counts for nothing. Between two looks each writer adds at most a 64th of what
-    may be kept, for which a 16th is left free: up to four writers keep to it, more may exceed it by that.
+    may be kept, for which a 16th is left free: up to four writers keep to it, more may exceed it by that, and
+    by what they were writing when one looked.
 
     Parameters
     ----------
@@ -87,21 +90,26 @@ class Retention:
 
     def _files(self) -> list[_Kept]:
         found = []
-        for path in self._folder.rglob(f"*{SUFFIX}"):
+        for path in self._paths(SUFFIX):
             with contextlib.suppress(OSError):
                 about = path.stat()
                 found.append(_Kept(about.st_mtime, about.st_size, path))
         return found
 
+    def _paths(self, suffix: str) -> Iterator[Path]:
+        """Yield files; unlike a glob this bears that another writer removes a folder meanwhile."""
+        for folder, _, names in os.walk(self._folder):
+            yield from (Path(folder, name) for name in names if name.endswith(suffix))
+
     def _remove_litter(self) -> None:
         """Remove what a killed writer left half done, and the folders of versions that left nothing."""
-        for path in self._folder.rglob(f"*{BESIDE}"):
+        for path in self._paths(BESIDE):
             with contextlib.suppress(OSError):
                 if path.stat().st_mtime < time.time() - LONGEST:
                     path.unlink()
-        for folder in self._folder.glob("*/"):
+        for folder, _, _ in os.walk(self._folder):
             with contextlib.suppress(OSError):
-                folder.rmdir()  # only when it is empty
+                Path(folder).rmdir()  # only when it is empty
 
 
 def _remove(path: Path) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -102,17 +104,16 @@ def test_several_writers_together_stay_within_what_may_be_kept(tmp_path):
         thread.start()
     for thread in threads:
         thread.join()
-    assert max(largest_seen) <= most + writers * batch.nbytes * 2  # a batch is not divided
+    assert max(largest_seen) <= most * 1.1  # what was written while one looked comes on top
     assert total(tmp_path) > most / 2
 
 
 def total(tmp_path):
     sizes = []
-    for path in (tmp_path / "capture").rglob("*.arrows"):
-        try:
-            sizes.append(path.stat().st_size)
-        except FileNotFoundError:
-            continue
+    for folder, _, names in os.walk(tmp_path / "capture"):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                sizes.append(Path(folder, name).stat().st_size)
     return sum(sizes)
 
 
