@@ -109,7 +109,7 @@ def _whole(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
 
 
 def _files(folder: Path, pattern: str) -> list[CapturedFile]:
-    names = glob.iglob(pattern, root_dir=folder)  # bears that a writer removes a folder meanwhile
+    names = glob.iglob(pattern, root_dir=folder)  # noqa: PTH207 - bears that a folder goes meanwhile
     found = [file for name in names if (file := _file(folder / name)) is not None]
     return sorted(found, key=lambda file: (file.begun, file.path))
 
