@@ -7,11 +7,11 @@ does the same for everything else, whatever its protocol.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .access.doorkeeper import Refused
-from .access.keys import OWNER
 from .call import Call, Outcome
 from .dialects import ARROW, dialect
 from .identifiers import new_prediction_id
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 VARIANT, PROBE, REQUEST_ID = b"x-mlops-variant", b"x-mlops-probe", b"x-request-id"
 _RARE = frozenset({VARIANT, PROBE, b"content-encoding", b"transfer-encoding", b"expect", b"x-mlops-accept"})
-_OURS = ("", OWNER)  # whose requests may be probes: neither counted nor captured
 _LONGEST_REQUEST_ID = 128
 _ARROW = ARROW.encode()
 _NONE = ""  # version and variant of a request that was refused before one was chosen
@@ -64,6 +63,8 @@ class Gate:
         Where requests are written down.
     feedback : callable, optional
         What takes the body of a ``POST /feedback``.
+    probe_token : bytes
+        What our own requests bear, which are neither counted nor captured; empty when there are none.
     """
 
     def __init__(
@@ -74,11 +75,12 @@ class Gate:
         doorkeeper: Doorkeeper | None = None,
         access_log: AccessLog | None = None,
         feedback: Callable[[bytes], Outcome] | None = None,
+        probe_token: bytes = b"",
     ) -> None:
         options = options or Options()
         self.router, self.meter, self.doorkeeper, self.feedback = router, meter, doorkeeper, feedback
         self.most_bytes = max(body_limit(variant.contract.serving) for variant in router.variants)
-        self._log = access_log
+        self._log, self._probe_token = access_log, probe_token
         self._read_unit = compile_unit(options.unit)
         self._series: dict[tuple[str, str], Series] = {}
         self._before_routing = meter.series(_NONE, _NONE)
@@ -148,21 +150,26 @@ class Gate:
         except InvalidRequest as refusal:
             return self.refuse(refusal, asked, spoken, begun)
         call = Call(
-            body, prediction_id, role, spoken, unit, begun, PROBE in asked and key in _OURS,
+            body, prediction_id, role, spoken, unit, begun, self._is_probe(asked),
             asked.get(b"content-type", b"").decode("latin-1"),
             asked.get(b"accept", b"").decode("latin-1"), header_length,
         )  # fmt: skip
-        return self._close(call, variant, await self._awaited(variant, call), asked, key)
+        outcome = await self._awaited(variant, call)
+        if outcome.gone and role != "stable" and version is None and VARIANT not in asked:
+            self._count(call, variant, outcome)  # it counts against the one that is gone
+            variant, call = self.router.stable(), replace(call, role="stable")
+            outcome = await self._awaited(variant, call)
+        return self._close(call, variant, outcome, asked, key)
 
-    def admit(self, asked: Asked, scope: Scope) -> str:
-        """Return the id of the key that a request bears.
+    def admit(self, asked: Asked, scope: Scope, *, counted: bool = True) -> str:
+        """Return the id of the key that a request bears; one that is `counted` uses up some of its rate.
 
         Raises
         ------
         Refused
             When it may not pass.
         """
-        return self.doorkeeper.admit(asked, scope) if self.doorkeeper else ""
+        return self.doorkeeper.admit(asked, scope, counted=counted) if self.doorkeeper else ""
 
     def turn_away(self, refused: Refused, asked: Asked, spoken: str, begun: float) -> Reply:
         """Answer who may not pass."""
@@ -208,31 +215,40 @@ class Gate:
     def _choose(self, asked: Asked, unit: str, version: str | None) -> tuple[Variant, str]:
         forced = asked.get(VARIANT)
         if forced is not None:
-            self.admit(asked, "operate")
+            self.admit(asked, "operate", counted=False)
             version = forced.decode("latin-1")
         if version is None:
             return self.router.choose(unit)
         found = self.router.find(version)
         if found is None:
-            known = ", ".join(sorted({each.version for each in self.router.variants}))
+            entries = self.router.describe()["variants"]
+            known = ", ".join(f"{entry['version']} ({entry['role']})" for entry in entries)
             raise InvalidRequest(404, f"no variant {version[:40]!r} is loaded here; loaded: {known}")
         return found
+
+    def _is_probe(self, asked: Asked) -> bool:
+        return bool(self._probe_token) and asked.get(PROBE) == self._probe_token
 
     def _close(self, call: Call, variant: Variant, outcome: Outcome, asked: Asked, key: str) -> Reply:
         request_id = request_id_of(asked) or call.prediction_id.encode()
         if call.probe:
             return Reply(outcome, request_id)
-        seconds = perf_counter() - call.begun
-        series = self.series(variant, call.role)
-        series.answered(outcome.status, seconds)
-        if outcome.problems:
-            series.invalid(outcome.problems)
+        seconds = self._count(call, variant, outcome)
         if self._log is not None:
             self._log.answered(call, variant, outcome, request_id, seconds, key)
         shadows = self.router.shadows()
         if shadows and outcome.status < 400:
             self._shadow.copy(call, shadows)
         return Reply(outcome, request_id)
+
+    def _count(self, call: Call, variant: Variant, outcome: Outcome) -> float:
+        """Count an outcome, and return how many seconds it took."""
+        seconds = perf_counter() - call.begun
+        series = self.series(variant, call.role)
+        series.answered(outcome.status, seconds)
+        if outcome.problems:
+            series.invalid(outcome.problems)
+        return seconds
 
     def _close_early(self, outcome: Outcome, asked: Asked, begun: float) -> Reply:
         seconds = perf_counter() - begun

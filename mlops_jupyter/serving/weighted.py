@@ -1,8 +1,10 @@
 """The router of a deployment: resident variants, and the table of weights that may change at any request.
 
 A unit is hashed with the deployment's salt to a place from 0 to 1. The arms lie nested on that line: the
-first candidate grows from its left end, a second from its right end, stable has what is between. So raising a
-weight only ever moves units from stable to that candidate, and lowering it moves the same ones back.
+slots that are not stable grow by turns from its left and from its right end, stable has what is between.
+So raising a weight only ever moves units from stable to that candidate, and lowering it moves the same ones
+back. Each slot has its end whatever the weights: that a second candidate comes or goes moves nobody who has
+the first. (Only two at the same end do, with a third candidate or a resident version in the slot between.)
 """
 
 from __future__ import annotations
@@ -38,14 +40,13 @@ class _Arms:
         self.weights = weights
         self.stable: Choice = (variants[weights.stable], "stable")
         self.shadows = [variants[slot] for slot, share in enumerate(weights.shares) if share.role == "shadow"]
-        others = [
-            ((variants[slot], share.role), share.percent / 100)
-            for slot, share in enumerate(weights.shares)
-            if slot != weights.stable and share.percent > 0
+        others = [slot for slot in range(len(weights.shares)) if slot != weights.stable]
+        arms = [
+            ((variants[slot], weights.shares[slot].role), weights.shares[slot].percent) for slot in others
         ]
-        self._left = _bounds(others[0::2])
-        self._right = [(_WHOLE - bound, choice) for bound, choice in _bounds(others[1::2])]
-        self.divided = bool(others)
+        self._left = _bounds(arms[0::2])
+        self._right = [(_WHOLE - bound, choice) for bound, choice in _bounds(arms[1::2])]
+        self.divided = bool(self._left or self._right)
 
     def at(self, place: int) -> Choice:
         """Return who gets a unit at a place from 0 to 2**64."""
@@ -123,9 +124,10 @@ class WeightedRouter:
 
 
 def _bounds(arms: Sequence[tuple[Choice, float]]) -> list[tuple[int, Choice]]:
-    """Return where each arm ends, one beginning where the last one ends."""
+    """Return where each arm ends, one beginning where the last one ends; `arms` with their percents."""
     bounds, passed = [], 0.0
-    for choice, share in arms:
-        passed += share
-        bounds.append((round(passed * _WHOLE), choice))
+    for choice, percent in arms:
+        if percent > 0:
+            passed += percent / 100
+            bounds.append((round(passed * _WHOLE), choice))
     return bounds
