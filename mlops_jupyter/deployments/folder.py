@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import re
+import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 ABOUT = "deployment.json"
 LOGS = "logs"
 ACTIVATION = "activation.lock"
+PROBE_TOKEN = "probe.token"  # the workers look for it by this name
 CHAMPION = "champion"  # the alias of what a deploy or rollback made stable
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
@@ -99,9 +101,20 @@ def make_folder(deployments: Path, name: str, model: str) -> Path:
     for each in (folder, folder / "generations", folder / LOGS):
         each.mkdir(mode=0o700, exist_ok=True)
     (folder / ACTIVATION).touch(mode=0o600)  # now, for on a full disk it could not be made
+    if not probe_token(folder):
+        (folder / PROBE_TOKEN).touch(mode=0o600)
+        (folder / PROBE_TOKEN).write_text(secrets.token_hex(16))
     if read_document(folder / ABOUT) is None:
         write_document(folder / ABOUT, {"name": name, "model": model})
     return folder
+
+
+def probe_token(folder: Path) -> str:
+    """Return what our own requests bear, by which the server knows not to count them; "" where none is."""
+    try:
+        return (folder / PROBE_TOKEN).read_text()
+    except OSError:
+        return ""
 
 
 def read_model(folder: Path) -> str:

@@ -32,7 +32,7 @@ from mlops_jupyter.store.deployments import (
 )
 from mlops_jupyter.store.faults import kill_point
 
-from .folder import CHAMPION, activation, read_serving
+from .folder import CHAMPION, activation, probe_token, read_serving
 from .requests import PROBE, open_endpoint
 from .reserve import keep_record
 
@@ -192,9 +192,10 @@ def _first_answer(folder: Path, target: VariantSpec) -> dict[str, Any]:
     schema = json.loads((Path(target.package) / "model" / "feature_schema.json").read_bytes())
     body = json.dumps({"features": example_record(schema)}).encode()
     deadline = time.monotonic() + _ANSWERS_WITHIN
+    probe = {PROBE: probe_token(folder)}
     with open_endpoint(folder, _ANSWERS_WITHIN) as endpoint:
         while True:
-            status, answer = endpoint.ask("/predict", body, **{PROBE: "1"})
+            status, answer = endpoint.ask("/predict", body, **probe)
             if status == 200 and answer.get("version") == target.version:
                 return dict(answer)
             if time.monotonic() > deadline:

@@ -70,6 +70,8 @@ class Outcome:
         What was wrong with the request, to be counted.
     error : str
         One line, for the capture; empty when there is nothing to tell.
+    gone : bool
+        Whether nobody was there to answer: another variant may be asked instead.
     """
 
     status: int
@@ -78,6 +80,7 @@ class Outcome:
     headers: Headers = ()
     problems: Sequence[Problem] = ()
     error: str = ""
+    gone: bool = False
 
 
 @dataclass(slots=True)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .router import Router
     from .spec import VariantSpec
 
-METRICS, ACCESS_LOG = "metrics", "access.log"
+METRICS, ACCESS_LOG, PROBE_TOKEN = "metrics", "access.log", "probe.token"
 EVERY = 1.0  # seconds between two looks at what was dropped
 CLOSE_SECONDS = 2.0
 _ANY_ROLE = ""  # a version's captures and batches are not told apart by what it was at the time
@@ -120,7 +120,8 @@ class Front:
         contracts = [variant.contract for variant in router.variants]
         self._feedback = FeedbackRecorder(folder, contracts, options, writer) if options.capture else None
         handle = self._feedback.handle_feedback if self._feedback else None
-        self.gate = Gate(router, keeping.meter, options, self._doorkeeper, self._log, handle)
+        token = _probe_token(folder)
+        self.gate = Gate(router, keeping.meter, options, self._doorkeeper, self._log, handle, token)
         self._grpc: GrpcDoor | None = None
 
     def reserve(self, sockets: Path) -> None:
@@ -174,3 +175,10 @@ def _access_log(folder: Path, options: Options) -> AccessLog | None:
 
     hidden = (*options.capture_masked, *options.capture_hashed)
     return AccessLog(folder / "logs" / ACCESS_LOG, options.access_log_features, hidden)
+
+
+def _probe_token(folder: Path) -> bytes:
+    try:
+        return (folder / PROBE_TOKEN).read_bytes()
+    except OSError:
+        return b""

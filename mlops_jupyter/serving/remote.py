@@ -80,7 +80,9 @@ class RemoteVariant:
         except TimeoutError:
             return self._failure(call, 504, f"version {self.version} did not answer in {self._timeout:.3g} s")
         except (OSError, Gone):
-            return self._failure(call, 503, f"version {self.version} is starting again; try once more")
+            outcome = self._failure(call, 503, f"version {self.version} is starting again; try once more")
+            outcome.gone = True
+            return outcome
         finally:
             self.depth -= 1
         if call.dialect != "json" and not knows_calls(reply.headers):

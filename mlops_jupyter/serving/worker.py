@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import uvicorn
 
+from .access.renewal import keep_renewed
 from .app import create_app
 from .call import Call
 from .door import Door
@@ -194,8 +195,15 @@ class Worker:
 
     async def _begun(self) -> None:
         self._do(self._parts.keeping.count_dropped())
+        self._keep_renewed()
         await self._parts.begin()
         self._channel.report(serving=True)
+
+    def _keep_renewed(self) -> None:
+        context, options = self._server.config.ssl, self._parts.options
+        if context is not None and options.tls_certificate:
+            key = options.tls_key or options.tls_certificate
+            self._do(keep_renewed(context, options.tls_certificate, key))
 
     async def _drain(self) -> None:
         """Accept no more; end each connection after an answer, never between two."""

@@ -63,6 +63,9 @@ class InTurn:
     def shadows(self):
         return ()
 
+    def find(self, name):
+        return next(((v, "candidate") for v in self.variants if v.version == name), None)
+
     def stable(self):
         return self.variants[0]
 
@@ -126,6 +129,21 @@ def test_a_variant_elsewhere_is_handed_the_request_as_it_came(package):
     response = ask(app, content=b"as it came", headers={"content-type": "x/y"})
     assert response.status_code == 202
     assert response.json() == {"body": "as it came", "type": "x/y", "role": "stable"}
+
+
+def test_a_candidate_that_is_gone_is_counted_and_stable_answers_in_its_place(package, flight):
+    class Gone(LocalVariant):
+        def answer_now(self, call):
+            return Outcome(503, b"{}", gone=True)
+
+    stable, gone = LocalVariant(0, package), Gone(1, package)
+    gone.version = "2.0.0"
+    app = create_app(InTurn(stable, gone))
+    answers = [ask(app, json={"features": flight}).json() for _ in range(4)]
+    assert [(answer["version"], answer["variant"]) for answer in answers] == [("1.0.0", "stable")] * 4
+    counted = ask(app, "GET", "/metrics").text
+    assert 'code="503",model="delays",variant="candidate",version="2.0.0"} 2.0' in counted
+    assert ask(app, json={"features": flight}, headers={"x-mlops-variant": "2.0.0"}).status_code == 503
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "/predict"), ("GET", "/health"), ("GET", "/docs")])
