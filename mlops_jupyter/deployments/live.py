@@ -44,7 +44,7 @@ from .folder import (
     read_serving,
     read_state,
 )
-from .options import check_open, check_tls, merged_options
+from .options import check_grpc_port, check_open, check_tls, merged_options
 from .placement import Python, place
 from .ports import choose_port
 from .pruning import prune_generations
@@ -229,6 +229,7 @@ def _checked(wish: Wish, record: DeploymentRecord, options: Options, folder: Pat
     if wish.verb == "rollback":
         return None
     check_open(record.name, record.host, options, folder)
+    check_grpc_port(options, folder)
     return check_tls(options)
 
 

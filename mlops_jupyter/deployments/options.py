@@ -16,6 +16,7 @@ from mlops_jupyter.errors import RefusedError, UsageError, did_you_mean
 from mlops_jupyter.serving.access.hosts import is_loopback
 
 from .certificates import check_certificate
+from .folder import deployment_names, read_serving
 from .keys import has_keys
 
 if TYPE_CHECKING:
@@ -90,6 +91,22 @@ def check_open(name: str, host: str, options: Options, folder: Path) -> None:
     if not is_loopback(host) and not options.insecure and not has_keys(folder):
         hint = f"make a key first: mlops key create {name}; or say --insecure"
         raise RefusedError(f"{name} would answer everybody who reaches {host}", hint=hint)
+
+
+def check_grpc_port(options: Options, folder: Path) -> None:
+    """Refuse the port for gRPC of another deployment: the system would let both listen, and share it out.
+
+    Raises
+    ------
+    RefusedError
+        When another deployment of this workspace has it.
+    """
+    if options.grpc_port is None:
+        return
+    for other in deployment_names(folder.parent):
+        serving = read_serving(folder.parent / other) if other != folder.name else None
+        if serving and serving.spec.options.grpc_port == options.grpc_port:
+            raise RefusedError(f"{other} answers gRPC on port {options.grpc_port}", hint="take another port")
 
 
 def check_tls(options: Options) -> Certificate | None:

@@ -26,9 +26,9 @@ Phase = Literal["starting", "ready", "serving", "draining", "failed", "ended"]
 FIRST_DELAY, LONGEST_DELAY = 0.1, 10.0  # seconds before a crashed worker is started again
 HEALTHY_AFTER = 30.0  # seconds after which earlier crashes are forgotten
 DRAIN_LIMIT = 45.0  # a worker ends its own draining sooner; this is for one that hangs
-# The workers are the parallelism: a thread pool in each, as wide as the machine, would only contend. A pool of
-# memory for each of their few threads, and another of Arrow's, takes 20 MB that nobody uses.
+# The workers are the parallelism: a thread pool in each, as wide as the machine, would only contend.
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+# A pool of memory for each of their few threads, and another of Arrow's, takes 20 MB that nobody uses.
 ONE_POOL = {"MALLOC_ARENA_MAX": "2", "ARROW_DEFAULT_MEMORY_POOL": "system"}
 
 

@@ -6,10 +6,20 @@ import json
 
 import pytest
 
+from mlops_jupyter.deployments.folder import make_folder
 from mlops_jupyter.deployments.keys import create_key
-from mlops_jupyter.deployments.options import asked_options, check_columns, check_open, merged_options
+from mlops_jupyter.deployments.options import (
+    asked_options,
+    check_columns,
+    check_grpc_port,
+    check_open,
+    merged_options,
+)
 from mlops_jupyter.errors import RefusedError, UsageError
 from mlops_jupyter.serving.options import Options
+from mlops_jupyter.serving.spec import GenerationSpec, VariantSpec, write_spec
+from mlops_jupyter.serving.wanted import Wanted, write_wanted
+from mlops_jupyter.serving.weights import Share, Weights, create_weights
 
 
 def test_what_is_not_asked_stays_as_it_was():
@@ -83,3 +93,21 @@ def test_listening_beyond_this_machine_wants_a_key_or_a_word(tmp_path):
         check_open("churn", "0.0.0.0", Options(), tmp_path)
     create_key(tmp_path)
     check_open("churn", "0.0.0.0", Options(), tmp_path)
+
+
+def test_two_deployments_do_not_share_a_port_for_grpc(tmp_path):
+    for name in ("first", "second"):
+        make_folder(tmp_path, name, "late")
+    first = tmp_path / "first"
+    (first / "generations" / "1").mkdir()
+    variant = VariantSpec(0, "1.0.0", "d" * 64, "/package", "local", "python")
+    write_spec(
+        first / "generations" / "1",
+        GenerationSpec("first", 1, "late", 1, "python", (variant,), Options(grpc_port=9000)),
+    )
+    create_weights(first / "generations" / "1" / "weights", Weights((Share("stable", 100.0),)))
+    write_wanted(first, Wanted("127.0.0.1", 8080, 1))
+    with pytest.raises(RefusedError, match="first answers gRPC on port 9000; take another port"):
+        check_grpc_port(Options(grpc_port=9000), tmp_path / "second")
+    check_grpc_port(Options(grpc_port=9000), first)
+    check_grpc_port(Options(grpc_port=9001), tmp_path / "second")
