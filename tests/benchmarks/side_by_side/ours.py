@@ -71,7 +71,7 @@ KEYED = Setting("with a key", key=True, deployment="keyed")
 RATED = Setting("with key and rate", options={"rate": 1e6, "burst": 1_000_000}, key=True, deployment="rated")
 LOGGED = Setting("with an access log", options={"access_log": True}, deployment="logged")
 FORESTED = Setting("ours, forest", model="forest", versions=1, shares=(), deployment="forest")
-FEATURES = (SHADOWED, ALONE_RESIDENT, UNCAPTURED, GUARDED)
+FEATURES = (ALONE_RESIDENT, UNCAPTURED, GUARDED, SHADOWED)
 EACH_GUARD = (KEYED, RATED, LOGGED)
 
 

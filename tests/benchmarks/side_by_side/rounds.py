@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from .contender import Contender
     from .data import Task
+    from .load import Answers
 
 WARM_UP = 0.3
 
@@ -68,22 +69,49 @@ class Rounds:
 
 
 def alternate(entries: Sequence[Entry], rounds: int, seconds: float) -> Rounds:
-    """Ask each in turn, so often and for so long; who begins changes from round to round."""
+    """Ask each in turn, so often and for so long; who begins changes from round to round.
+
+    What a server writes behind its answers is of their CPU time, so that is read after the turn of the next
+    one: by then it is written.
+    """
     turns: dict[str, list[Turn]] = {entry.name: [] for entry in entries}
     for entry in entries:
-        _turn(entry, WARM_UP)
+        _ask(entry, WARM_UP)
+    last: _Asked | None = None
     for number in range(rounds):
         first = number % len(entries)
         for entry in [*entries[first:], *entries[:first]]:
-            turns[entry.name].append(_turn(entry, seconds))
+            if last and last.entry.contender.root == entry.contender.root:
+                time.sleep(last.entry.contender.settles)
+                turns[last.entry.name].append(last.turn())
+                last = None
+            asked = _ask(entry, seconds)
+            if last:
+                turns[last.entry.name].append(last.turn())
+            last = asked
+    if last:
+        time.sleep(last.entry.contender.settles)
+        turns[last.entry.name].append(last.turn())
     return Rounds(turns)
 
 
-def _turn(entry: Entry, seconds: float) -> Turn:
+@dataclass(frozen=True)
+class _Asked:
+    """A turn whose CPU time is not read yet."""
+
+    entry: Entry
+    before: float
+    answers: Answers
+
+    def turn(self) -> Turn:
+        cpu = self.entry.contender.cpu() - self.before
+        answers = self.answers
+        return Turn(answers.per_second, answers.p50_ms, answers.p99_ms, cpu / answers.count * 1e6)
+
+
+def _ask(entry: Entry, seconds: float) -> _Asked:
     contender, task = entry.contender, entry.task
     contender.before()
     before = contender.cpu()
     answers = ask_for(seconds, contender.port, contender.requests[task.name], task.connections)
-    time.sleep(contender.settles)
-    cpu = contender.cpu() - before
-    return Turn(answers.per_second, answers.p50_ms, answers.p99_ms, cpu / answers.count * 1e6)
+    return _Asked(entry, before, answers)
