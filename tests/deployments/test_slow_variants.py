@@ -8,34 +8,31 @@ from __future__ import annotations
 
 import http.client
 import json
-import shutil
 import statistics
 import sys
 import threading
 import time
 import warnings
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from mlops_jupyter import serving
-from mlops_jupyter.packaging.formats import save_model
-from mlops_jupyter.packaging.sealing import seal
-from mlops_jupyter.schema.inputs import infer_input
-from mlops_jupyter.schema.outputs import infer_output
 from mlops_jupyter.serving.options import Options
 from mlops_jupyter.serving.processes import find_process
 from mlops_jupyter.serving.spec import GenerationSpec, VariantSpec, generation_folder, write_spec
 from mlops_jupyter.serving.weights import Share, Weights, create_weights
 
-SERVING = Path(serving.__file__).parent
+from .thin_packages import SERVING, build
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
 TIMEOUT, AT_WORK, WAITING = 1.0, 2, 4
 USUAL, TEN_TIMES, NEVER = "0.005", "0.05", "never"
 PACE = """
@@ -47,22 +44,6 @@ def at_pace(X):
     time.sleep(float(pace))
     return X
 """
-
-
-def build(folder: Path, version: str, model, data, code: str | None = None) -> tuple[Path, str]:
-    """Build a package as thin as a server can load; return it and its digest."""
-    (folder / "config").mkdir(parents=True)
-    schema = {"schema_version": 1, "input": infer_input(data), "output": infer_output(model, data, None)}
-    if code:
-        (folder / "code").mkdir()
-        (folder / "code" / "pace.py").write_text(code)
-    saved = save_model(model, folder, data, schema, code=["pace"] if code else [])
-    (folder / "model" / "feature_schema.json").write_text(json.dumps(schema))
-    (folder / "config" / "model_config.yaml").write_text(yaml.safe_dump(saved.config))
-    (folder / "config" / "serving_config.yaml").write_text("{}")
-    shutil.copytree(SERVING, folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
-    seal(folder, {"model": "paced", "version": version})
-    return folder, json.loads((folder / "MANIFEST.json").read_bytes())["digest"]
 
 
 @pytest.fixture(scope="module")
