@@ -37,8 +37,6 @@ class Page:
         For the documentation.
     scope : str, optional
         What a key must allow, where keys are asked for; everybody may see it without one.
-    responses : dict
-        What else than 200 there can be.
     slow : bool
         Whether making it would keep the event loop.
     """
@@ -47,7 +45,6 @@ class Page:
     summary: str
     text: str
     scope: Scope | None = None
-    responses: Mapping[int | str, dict[str, Any]] | None = None
     slow: bool = False
 
 
@@ -62,12 +59,9 @@ class About:
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
-        not_ready: dict[int | str, dict[str, Any]] = {503: {"description": "Not yet, or no more"}}
         self.pages = {
             "/health": Page(self._health, "Is it alive?", "What lives here; it answers while it lives."),
-            "/ready": Page(
-                self._ready, "Is it ready?", "Whether requests should be sent here.", responses=not_ready
-            ),
+            "/ready": Page(self._ready, "Is it ready?", "Whether requests should be sent here."),
             "/schema": Page(
                 self._schema, "What does it take?",
                 "The JSON Schema of a request, and of the answer under `$defs`.",
@@ -79,7 +73,7 @@ class About:
             ),
             "/ping": Page(
                 lambda: self._mlflow("/ping"), "MLflow: is it ready?",
-                "As MLflow's scoring server answers its clients.", responses=not_ready,
+                "As MLflow's scoring server answers its clients.",
             ),
             "/version": Page(
                 lambda: self._mlflow("/version"), "MLflow: which release does it answer like?",
@@ -96,6 +90,14 @@ class About:
             except Refused as refused:
                 return self._gate.turn_away(refused, asked, "json", begun)
         outcome = await asyncio.to_thread(page.tell) if page.slow else page.tell()
+        return self._gate.told(outcome, asked)
+
+    def not_by(self, method: str, path: str, asked: Mapping[bytes, bytes]) -> Reply | None:
+        """Answer what is asked of a page by another method than GET, None when nothing is there."""
+        if path not in self.pages and not (path.startswith(V2) and self.v2(path, asked)):
+            return None
+        outcome = _json({"error": f"{method[:20]} is not for {path[:100]}; use GET"}, 405)
+        outcome.headers = ((b"allow", b"GET, HEAD"),)
         return self._gate.told(outcome, asked)
 
     def v2(self, path: str, asked: Mapping[bytes, bytes]) -> Reply | None:

@@ -57,7 +57,8 @@ class ModelServer:
             await self._posts(scope, path, receive, send)
             return
         asked = dict(scope["headers"])
-        reply = await self._told(path, asked) if scope["method"] in ("GET", "HEAD") else None
+        told = scope["method"] in ("GET", "HEAD")
+        reply = await self._told(path, asked) if told else self.about.not_by(scope["method"], path, asked)
         if reply is not None:
             await send_reply(send, reply, closing=self.gate.router.draining)
             return

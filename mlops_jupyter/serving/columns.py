@@ -86,7 +86,7 @@ class Column:
 
 def read_column(entry: dict[str, Any]) -> Column:
     """Return the column of an entry of the schema's ``columns``."""
-    lowest, highest = _bounds(entry["type"], entry["dtype"].lower())
+    lowest, highest = bounds(entry["type"], entry["dtype"].lower())
     numeric = entry["type"] in ("integer", "long", "float", "double")
     minimum, maximum = (entry.get("minimum"), entry.get("maximum")) if numeric else (None, None)
     seen = entry.get("categories")
@@ -103,7 +103,8 @@ def read_column(entry: dict[str, Any]) -> Column:
     )
 
 
-def _bounds(type_: str, dtype: str) -> tuple[float, float]:
+def bounds(type_: str, dtype: str) -> tuple[float, float]:
+    """Return the least and the most that a type of columns holds, by its dtype in lower case."""
     if type_ in ("integer", "long"):
         fallback = "int32" if type_ == "integer" else "int64"
         limits = np.iinfo(dtype if dtype.removeprefix("u").startswith("int") else fallback)

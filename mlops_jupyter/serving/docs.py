@@ -101,6 +101,6 @@ def add_docs(app: FastAPI, title: Callable[[], str]) -> None:
     async def root() -> Response:
         return RedirectResponse("docs")
 
-    app.add_api_route("/docs", page, tags=["about"], summary="This page", response_class=HTMLResponse)
+    app.add_api_route("/docs", page, include_in_schema=False)
     app.add_api_route("/docs/{name}", asset, include_in_schema=False)
     app.add_api_route("/", root, include_in_schema=False)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from .docs import add_docs
-from .openapi import VERSION, with_predict
+from .openapi import openapi_document
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -36,18 +35,14 @@ def make(about: About, router: Router) -> FastAPI:
 
     async def openapi() -> JSONResponse:
         """Give the OpenAPI document."""
-        known = get_openapi(title="", version="", openapi_version=VERSION, routes=app.routes)
         stable = router.stable()
-        return JSONResponse(with_predict(known, stable.contract, stable.version))
+        return JSONResponse(openapi_document(stable.contract, stable.version, about.pages))
 
     def title() -> str:
         return f"{router.stable().contract.model} {router.stable().version}"
 
     for path, page in about.pages.items():
-        app.add_api_route(
-            path, _endpoint(about, page), tags=["about"], name=path.strip("/"), summary=page.summary,
-            description=page.text, responses=dict(page.responses or {}),
-        )  # fmt: skip
+        app.add_api_route(path, _endpoint(about, page), include_in_schema=False)
     app.add_api_route("/openapi.json", openapi, include_in_schema=False)
     add_docs(app, title)
     return app

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from .answers import label_key
+from .columns import bounds
 from .examples import example_record
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ def column_schema(column: Mapping[str, Any], dialect: Dialect) -> Schema:
     schema: Schema = {"type": _TYPES[column["type"]]}
     if column["type"] == "datetime":
         schema["format"] = "date-time"
+    schema |= _width(column, dialect)
     if column.get("nullable"):
         schema = dialect.nullable(schema)
     about = about_column(column)
@@ -111,6 +113,19 @@ def column_schema(column: Mapping[str, Any], dialect: Dialect) -> Schema:
         **({"description": about} if about else {}),
         **(dialect.example(column["example"]) if column.get("example") is not None else {}),
     }
+
+
+def _width(column: Mapping[str, Any], dialect: Dialect) -> Schema:
+    """Return what a number's type holds, which is refused when it is more: no word of the training data."""
+    type_, dtype = column["type"], column.get("dtype", "").lower()
+    if type_ in ("float", "double"):
+        return {"format": type_} if dialect.name == "openapi-3.0" else {}
+    if _TYPES[type_] != "integer":
+        return {}
+    if dtype in ("int32", "int64"):
+        return {"format": dtype} if dialect.name == "openapi-3.0" else {}
+    least, most = bounds(type_, dtype)
+    return {"minimum": least, "maximum": most}
 
 
 def answer_schema(schema: Mapping[str, Any], dialect: Dialect) -> Schema:
@@ -180,8 +195,13 @@ def _per_output(outputs: list[Mapping[str, Any]], describe: Any) -> Schema:
     return {"type": "object", "properties": {output["name"]: describe(output) for output in outputs}}
 
 
+def label_schema(output: Mapping[str, Any]) -> Schema:
+    """Return the JSON Schema of what may be right for an output: a class not seen in training, too."""
+    return {"type": _TYPES[output["type"]], "description": output["name"]}
+
+
 def _label_schema(output: Mapping[str, Any], dialect: Dialect) -> Schema:
-    schema: Schema = {"type": _TYPES[output["type"]], "description": output["name"]}
+    schema = label_schema(output)
     if output.get("classes"):
         return {**schema, "enum": output["classes"]}
     return dialect.nullable(schema)

@@ -11,66 +11,62 @@ import numpy as np
 
 from .answers import AnswerMaker
 from .columns import EXPECTED
+from .dialects import ARROW
 from .examples import example_record
 from .json_schema import OPENAPI, about_column, answer_schema, column_schema, request_schema
+from .openapi_paths import other_paths, other_schemas
+from .openapi_refusals import BODY, SCHEMAS, Refusals, json_response, reference
 from .problems import Problem, invalid
 from .runtimes import Prediction
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .about import Page
     from .router import Contract
 
 VERSION = "3.0.3"
-_PROBLEMS = {
-    "type": "object",
-    "required": ["error"],
-    "properties": {
-        "error": {"type": "string", "description": "one line"},
-        "problems": {"type": "array", "items": {"$ref": "#/components/schemas/Problem"}},
-    },
+_ARROW_STREAM = {"schema": {"type": "string", "format": "binary"}}
+_KEY = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "A key of this deployment; only asked for where it has any.",
 }
-_PROBLEM = {
-    "type": "object",
-    "properties": {
-        "row": {"type": "integer", "nullable": True, "description": "which record, from 0"},
-        "field": {"type": "string", "nullable": True},
-        "reason": {"type": "string"},
-        "got": {"type": "string"},
-        "expected": {"type": "string"},
-    },
-}
-_REFUSALS = {
-    "400": ("Not JSON", {"error": "invalid JSON: nested too deep"}),
-    "413": ("More than one request may have", {"error": "200000 records in one request; at most 100000"}),
-    "415": ("Not JSON by its content type", {"error": "content type 'text/csv'; send application/json"}),
-    "500": ("The model failed", {"error": "the model failed with ValueError; the server's log says more"}),
+_HEADERS = {
+    "X-Request-Id": "comes back with the answer",
+    "X-Mlops-Unit": "whose request it is: the same unit is answered by the same variant",
+    "X-Mlops-Variant": "the version that must answer; needs a key of scope operate where there are keys",
 }
 _MOST_COLUMNS = 60
 
 
-def with_predict(document: dict[str, Any], contract: Contract, version: str) -> dict[str, Any]:
-    """Return an OpenAPI document with ``POST /predict`` of a model in it, before all else.
+def openapi_document(contract: Contract, version: str, pages: Mapping[str, Page]) -> dict[str, Any]:
+    """Return the OpenAPI document of a deployment, ``POST /predict`` before all else.
 
     Parameters
     ----------
-    document : dict
-        What FastAPI knows: the other paths.
     contract : Contract
         The model's.
     version : str
         Of the model.
+    pages : mapping of str to Page
+        What the server tells of itself, by path.
     """
     schemas = {
         "Request": request_schema(contract.schema, OPENAPI),
         "Answer": answer_schema(contract.schema, OPENAPI),
-        "Problems": _PROBLEMS,
-        "Problem": _PROBLEM,
+        **SCHEMAS,
+        **other_schemas(contract),
     }
+    misfit = _misfit(contract)
+    predict = {"/predict": {"post": _predict(contract, version, misfit)}}
     return {
-        **document,
+        "openapi": VERSION,
         "info": {"title": contract.model, "version": version, "description": _description(contract)},
         "servers": [{"url": "."}],  # relative to this document: right behind any prefix
-        "paths": {"/predict": {"post": _predict(contract, version)}, **document["paths"]},
-        "components": {"schemas": schemas},
+        "security": [{}, {"key": []}],
+        "paths": predict | other_paths(contract, pages, misfit),
+        "components": {"schemas": schemas, "securitySchemes": {"key": _KEY}},
     }
 
 
@@ -84,26 +80,23 @@ def _description(contract: Contract) -> str:
     return f"{answered} of {names} from {columns} column{'s' if columns != 1 else ''}.{decided}"
 
 
-def _predict(contract: Contract, version: str) -> dict[str, Any]:
-    body = {"application/json": {"schema": _reference("Request"), "examples": _examples(contract)}}
-    refusals = {status: _response(*refusal, "Problems") for status, refusal in _REFUSALS.items()}
-    refusals["422"] = _response("Fields that do not fit the model", _misfit(contract), "Problems")
+def _predict(contract: Contract, version: str, misfit: dict[str, Any]) -> dict[str, Any]:
+    json = {"schema": reference("Request"), "examples": _examples(contract)}
+    answered = json_response("The predictions", reference("Answer"), _answer(contract, version))
+    answered["content"][ARROW] = _ARROW_STREAM
     return {
         "tags": ["predict"],
         "operationId": "predict",
         "summary": "Predict",
         "description": _columns_table(contract),
-        "requestBody": {"required": True, "content": body},
-        "responses": {
-            "200": _response("The predictions", _answer(contract, version), "Answer"),
-            **dict(sorted(refusals.items())),
-        },
+        "parameters": [_header(name, text) for name, text in _HEADERS.items()],
+        "requestBody": {"required": True, "content": {"application/json": json, ARROW: _ARROW_STREAM}},
+        "responses": {"200": answered, **Refusals().responses(BODY, misfit)},
     }
 
 
-def _response(text: str, example: Any, schema: str) -> dict[str, Any]:
-    content = {"schema": _reference(schema), "example": example}
-    return {"description": text, "content": {"application/json": content}}
+def _header(name: str, text: str) -> dict[str, Any]:
+    return {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
 
 
 def _answer(contract: Contract, version: str) -> dict[str, Any]:
@@ -148,11 +141,7 @@ def _columns_table(contract: Contract) -> str:
 
 
 def _type(column: dict[str, Any]) -> str:
-    return str(column_schema(column, OPENAPI).get("format") or column_schema(column, OPENAPI)["type"])
-
-
-def _reference(name: str) -> dict[str, str]:
-    return {"$ref": f"#/components/schemas/{name}"}
+    return "date-time" if column["type"] == "datetime" else str(column_schema(column, OPENAPI)["type"])
 
 
 def _examples(contract: Contract) -> dict[str, Any]:

@@ -87,8 +87,9 @@ class PostRoutes:
         if spoken != "v2":
             return await self._gate.answer(asked, body, spoken)
         target = infer_path(path, self._gate.router)
-        version = target.version if target else None
-        return await self._gate.answer(asked, body, spoken, version, _header_length(asked))
+        if target is None:
+            raise InvalidRequest(404, "no such path; it is /v2/models/MODEL[/versions/VERSION]/infer")
+        return await self._gate.answer(asked, body, spoken, target.version, _header_length(asked))
 
     def _feedback(self, asked: Mapping[bytes, bytes], body: bytes) -> Reply:
         begun = perf_counter()

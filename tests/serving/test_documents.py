@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import re
 import shutil
 import threading
 
@@ -17,6 +18,14 @@ BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
+_MODEL = "/v2/models/{model}"
+_VERSION = f"{_MODEL}/versions/{{version}}"
+PATHS = [
+    *("/predict", "/feedback", "/invocations"),
+    *("/v2", "/v2/health/live", "/v2/health/ready"),
+    *(_MODEL, f"{_MODEL}/ready", f"{_MODEL}/infer", _VERSION, f"{_VERSION}/ready", f"{_VERSION}/infer"),
+    *("/health", "/ready", "/schema", "/metrics", "/ping", "/version", "/docs"),
 ]
 
 
@@ -58,12 +67,42 @@ def test_ranges_and_categories_are_told_in_words_only(client):
 def test_every_example_of_the_openapi_document_works_as_it_is(client):
     document = client.get("/openapi.json").json()
     assert document["openapi"].startswith("3.0")
-    assert list(document["paths"]) == ["/predict", "/health", "/ready", "/schema", "/docs"]
+    assert list(document["paths"]) == PATHS
     body = document["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]
     for example in body["examples"].values():
         response = client.post("/predict", json=example["value"])
         assert response.status_code == 200
         assert "warnings" not in response.json()
+
+
+def test_the_examples_of_other_protocols_work_as_they_are(client):
+    paths = client.get("/openapi.json").json()["paths"]
+    mlflow = paths["/invocations"]["post"]["requestBody"]["content"]["application/json"]["examples"]
+    for example in mlflow.values():
+        assert client.post("/invocations", json=example["value"]).status_code == 200
+    infer = paths[f"{_MODEL}/infer"]["post"]["requestBody"]["content"]["application/json"]["example"]
+    assert client.post("/v2/models/delays/infer", json=infer).status_code == 200
+    assert client.post("/v2/models/delays/versions/1.0.0/infer", json=infer).status_code == 200
+
+
+def test_every_reference_of_the_document_leads_somewhere(client):
+    text = client.get("/openapi.json").text
+    known = client.get("/openapi.json").json()["components"]["schemas"]
+    names = set(re.findall(r"#/components/schemas/(\w+)", text))
+    assert names
+    assert names <= known.keys()
+
+
+@pytest.mark.parametrize("path", ["/v2", "/health", "/v2/models/delays", "/metrics"])
+def test_what_is_only_read_says_so_to_other_methods(client, path):
+    response = client.post(path)
+    assert (response.status_code, response.headers["allow"]) == (405, "GET, HEAD")
+    assert response.json()["error"] == f"POST is not for {path}; use GET"
+
+
+@pytest.mark.parametrize("path", ["/v2/models/a/b/infer", "/v2/models/delays/versions//infer"])
+def test_only_the_paths_of_a_model_are_for_inference(client, path):
+    assert client.post(path, json={}).status_code == 404
 
 
 def test_a_regression_of_several_outputs_says_so():
