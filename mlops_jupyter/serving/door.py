@@ -93,9 +93,10 @@ class Door(HttpToolsProtocol):
         self.transport.close()
 
     def shutdown(self) -> None:
-        """Let a request that is arriving have its answer; end the connection otherwise."""
-        if not self._collecting:
-            super().shutdown()
+        """Let a request that is arriving have its answer, and the connection end with it."""
+        if self._collecting:
+            self._hand_over()  # what goes the usual way is waited for, and its connection not kept
+        super().shutdown()
 
     # the request
 
