@@ -49,6 +49,7 @@ class Reader:
         self._colons = sum(1 + column.name.count(":") for column in columns)
         self._texts = [i for i, column in enumerate(columns) if column.type == "string"]
         self._escapes = any(":" in column.name for column in columns)
+        self._plain = not (self._escapes or any(column.nullable for column in columns))
         self._nullable = kind != "sparse" and any(column.nullable for column in columns)
 
     def read(self, body: bytes) -> Rows | None:
@@ -62,6 +63,8 @@ class Reader:
             return None
         if type(features) is self._record:
             rows = [astuple(features)]
+            if self._plain and body.count(b":") == self._colons + 1:
+                return rows
         elif type(features[0] if features else None) is self._record:
             rows = self._records(features)
         else:

@@ -21,6 +21,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Sequence
 
     from .gate import Gate, Reply
 
@@ -160,16 +161,40 @@ class Door(HttpToolsProtocol):
     def _write(self, reply: Reply) -> None:
         outcome, request_id = reply
         closing = self.gate.router.draining
-        parts = [_head(outcome.status) % len(outcome.body), b"content-type: ", outcome.content_type]
-        for name, value in (*outcome.headers, *self.server_state.default_headers):
-            parts += (b"\r\n", name, b": ", value)
-        parts += (b"\r\nx-request-id: ", request_id, b"\r\nconnection: close" if closing else b"")
-        parts += (b"\r\n\r\n", outcome.body)
-        self.transport.write(b"".join(parts))
+        self.transport.write(
+            b"%bcontent-type: %b\r\n%b%bx-request-id: %b%b\r\n\r\n%b"
+            % (
+                _head(outcome.status) % len(outcome.body), outcome.content_type,
+                _lines(outcome.headers) if outcome.headers else b"",
+                _DEFAULTS.lines(self.server_state.default_headers), request_id,
+                b"\r\nconnection: close" if closing else b"", outcome.body,
+            )
+        )  # fmt: skip
         self.server_state.total_requests += 1
         self._heard = self.loop.time()
         if closing:
             self.transport.close()
+
+
+class _Defaults:
+    """The headers that uvicorn adds to every answer, as lines; it makes a new list of them each second."""
+
+    def __init__(self) -> None:
+        self._of: Sequence[tuple[bytes, bytes]] | None = None
+        self._lines = b""
+
+    def lines(self, headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+        """Return the lines of a list that is seldom another one."""
+        if headers is not self._of:
+            self._of, self._lines = headers, _lines(headers)
+        return self._lines
+
+
+_DEFAULTS = _Defaults()
+
+
+def _lines(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+    return b"".join(b"%b: %b\r\n" % pair for pair in headers)
 
 
 @functools.cache

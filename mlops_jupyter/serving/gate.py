@@ -12,7 +12,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .access.doorkeeper import Refused
-from .call import Call, Outcome
+from .call import JSON, Call, Outcome
 from .dialects import ARROW, dialect
 from .identifiers import new_prediction_id
 from .options import Options
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 VARIANT, PROBE, REQUEST_ID = b"x-mlops-variant", b"x-mlops-probe", b"x-request-id"
 _RARE = frozenset({VARIANT, PROBE, b"content-encoding", b"transfer-encoding", b"expect", b"x-mlops-accept"})
+_PLAIN = JSON.decode()
 _LONGEST_REQUEST_ID = 128
 _ARROW = ARROW.encode()
 _NONE = ""  # version and variant of a request that was refused before one was chosen
@@ -100,6 +101,7 @@ class Gate:
         content_type = asked.get(b"content-type", b"")
         if not _RARE.isdisjoint(asked) or content_type == _ARROW or asked.get(b"accept") == _ARROW:
             return None
+        kind = _PLAIN if content_type == JSON else content_type.decode("latin-1")
         begun, prediction_id = perf_counter(), new_prediction_id()
         unit = self._read_unit(asked, body)
         variant, role = self.router.choose(unit or prediction_id)
@@ -111,7 +113,7 @@ class Gate:
                 key = self.doorkeeper.admit(asked, "predict")
             except Refused as refused:
                 return self.turn_away(refused, asked, "json", begun)
-        call = Call(body, prediction_id, role, "json", unit, begun, False, content_type.decode("latin-1"))
+        call = Call(body, prediction_id, role, "json", unit, begun, False, kind)
         outcome = variant.answer_now(call)
         return None if outcome is None else self._close(call, variant, outcome, asked, key)
 

@@ -12,6 +12,7 @@ import orjson
 
 from .call import Answered, Call, Outcome
 from .dialects import ARROW, dialect, writer_of
+from .dialects.records import DIALECT as RECORDS
 from .examples import example_record
 from .lanes import Delayed, Lane
 from .options import Options
@@ -115,7 +116,8 @@ class LocalVariant:
     def answer(self, call: Call) -> Outcome:
         """Answer one request, in this thread."""
         try:
-            request = dialect(call.dialect).read(self._validator, call)
+            spoken = RECORDS if call.dialect == "json" else dialect(call.dialect)
+            request = spoken.read(self._validator, call)
         except InvalidRequest as refusal:
             return self._refuse(refusal, call)
         try:
@@ -139,7 +141,7 @@ class LocalVariant:
 
     def _answered(self, call: Call, request: Request, prediction: Prediction) -> Outcome:
         # an answer that is kept may be asked for in another form
-        scored = call.dialect == "json" or self._recent is not None or writer_of(call) is dialect("json")
+        scored = call.dialect == "json" or self._recent is not None or writer_of(call) is RECORDS
         answer = self._package.answers.answer(prediction, scored=scored)
         answered = Answered(call, self.contract, self.version, request, prediction, answer)
         if self._recent and not call.probe:
@@ -148,7 +150,8 @@ class LocalVariant:
 
     def _write(self, answered: Answered) -> Outcome:
         call = answered.call
-        outcome = writer_of(call).write(answered)
+        plain = call.dialect == "json" and not call.accept
+        outcome = (RECORDS if plain else writer_of(call)).write(answered)
         if self._record is not None and not call.probe:
             seconds = perf_counter() - call.begun
             rows, labels, tables = self._recorded(answered)

@@ -14,6 +14,7 @@ number outside the range seen in training or an unseen category is answered, wit
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -94,6 +95,7 @@ class Validator:
         self._names = [column.name for column in self.columns]
         self._groups = group_columns(self.columns)
         self._reader = compile_reader(self.columns, self.kind)
+        self._pack = struct.Struct(f"{len(self._names)}d").pack
         self._whole = len(self._groups) == 1 and self._groups[0].kind.dtype == "float64"
 
     def parse(self, body: bytes) -> Request:
@@ -132,12 +134,17 @@ class Validator:
         if len(rows) > self.limits.rows:
             return None  # the other way says so
         if self._whole:
-            return Request(Batch.of_block(self._names, np.array(rows, dtype=np.float64)), (), rows)
+            return Request(Batch.of_block(self._names, self._block(rows)), (), rows)
         try:
             blocks = [group.block_of(rows) for group in self._groups]
         except OverflowError:
             return None
         return Request(self._batch(blocks, len(rows)), (), rows)
+
+    def _block(self, rows: list[tuple[Any, ...]]) -> NDArray[np.float64]:
+        if len(rows) == 1 and None not in rows[0]:  # half the time that NumPy takes to look what it is given
+            return np.frombuffer(self._pack(*rows[0])).reshape(1, -1)
+        return np.array(rows, dtype=np.float64)
 
     def _parse(self, body: bytes) -> Request:
         features = decode(body)

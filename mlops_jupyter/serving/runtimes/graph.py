@@ -21,6 +21,7 @@ MISSING_TEXT = (
 )
 MATRIX = "features"  # the one input of a graph that takes all columns as one matrix of doubles
 _FEW = 32
+_DECLARED = {"long": np.dtype("int64"), "integer": np.dtype("int64"), "double": np.dtype("float64")}
 _NUMPY = {"tensor(double)": np.float64, "tensor(float)": np.float32, "tensor(int64)": np.int64}
 
 
@@ -53,7 +54,8 @@ class GraphRuntime:
         self._single = {c["name"] for c in schema["input"]["columns"] if c["dtype"] in ("float32", "float16")}
         self._plain = self._matrix and not self._single
         self._outputs = schema["output"]["outputs"]
-        self._one = len(self._outputs) == 1
+        # the dtype that the labels of one output need no look in, as most have
+        self._declared = _DECLARED.get(self._outputs[0]["type"]) if len(self._outputs) == 1 else None
         self._wanted = [o.name for o in self._session.get_outputs()][
             : 2 if gives_probabilities(schema) else 1
         ]
@@ -91,8 +93,8 @@ class GraphRuntime:
             raise ValueError(
                 f"the model refuses these rows: {str(problem).rpartition(':')[2].strip()}"
             ) from None
-        if self._one and labels.ndim == 1:
-            outputs = [as_declared(labels, self._outputs[0])]
+        if labels.dtype == self._declared and labels.ndim == 1:
+            outputs = [labels]
         else:
             outputs = [as_declared(a, o) for a, o in zip(split_outputs(labels), self._outputs, strict=True)]
         probabilities = _tables(rest[0], self._outputs) if rest else None
@@ -119,7 +121,8 @@ def _has_nan(answer: NDArray[np.float64]) -> bool:
 def _tables(probabilities: Any, outputs: list[dict[str, Any]]) -> list[NDArray[np.float64]]:
     """Return one table per output: ONNX has a sequence, or one more dimension, padded to the most classes."""
     if len(outputs) == 1 and probabilities.dtype == np.float64:
-        return [probabilities[:, : len(outputs[0]["classes"])]]
+        width = len(outputs[0]["classes"])
+        return [probabilities if probabilities.shape[1] == width else probabilities[:, :width]]
     tables = [probabilities] if len(outputs) == 1 else list(probabilities)
     widths = [len(output["classes"]) for output in outputs]
     return [np.asarray(t[:, :n], dtype=np.float64) for t, n in zip(tables, widths, strict=True)]
