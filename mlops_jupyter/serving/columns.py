@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     Rows = Sequence[Sequence[Any]]
 
 _EXACT_IN_FLOAT = 2**53
+_ROUNDED = -(2.0**63)  # what orjson makes of integers just below the least of 64 bits
 _FIRST_YEAR_OF_NS, _LAST_YEAR_OF_NS = 1677, 2262  # datetime64[ns] holds only part of these two
 
 
@@ -188,7 +189,8 @@ def _check_integer(column: Column, value: Any) -> int:
     whole = type(value) is int or (type(value) is float and value.is_integer())
     if not whole:
         raise WrongValue("type", EXPECTED[column.type])
-    if not column.lowest <= value <= column.highest:
+    rounded = type(value) is float and value == _ROUNDED
+    if rounded or not column.lowest <= value <= column.highest:
         raise WrongValue("range", f"an integer from {column.lowest} to {column.highest}")
     return int(value)
 

@@ -184,7 +184,10 @@ def _either(*schemas: Schema) -> Schema:
 
 
 def _columns_schema(record: Schema) -> Schema:
-    lists = {name: {"type": "array", "items": column} for name, column in record["properties"].items()}
+    lists = {
+        name: {"type": "array", "minItems": 1, "items": column}
+        for name, column in record["properties"].items()
+    }
     return {"title": "one list per column", **record, "properties": lists}
 
 

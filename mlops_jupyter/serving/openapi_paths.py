@@ -126,7 +126,7 @@ def _page(path: str, page: Page) -> Schema:
     if path == "/ready":
         responses["503"] = json_response(_NOT_YET, _READY)
     if path == "/ping":
-        responses["503"] = {"description": _NOT_YET, "headers": REQUEST_ID}
+        responses["503"] = _text(_NOT_YET)
     if page.scope is None:
         return _told("about", page.summary, responses, page.text)
     return {
@@ -150,11 +150,7 @@ _TOLD: dict[str, Schema] = {
     "/health": json_response("It is alive", _HEALTH),
     "/ready": json_response("Send requests here", _READY),
     "/metrics": _text("The metrics"),
-    "/ping": {
-        "description": "It is ready",
-        "headers": REQUEST_ID,
-        "content": {"application/json": {"schema": {}}},
-    },
+    "/ping": _text("It is ready"),
     "/version": _text("The release"),
 }
 
@@ -246,7 +242,7 @@ def _invocation_schema(contract: Contract) -> Schema:
         "additionalProperties": False,
         "properties": {
             "columns": _ANY_LIST,
-            "index": _ANY_LIST,
+            "index": {"description": "not read"},
             "data": {"type": "array", "items": _ANY_LIST},
         },
     }

@@ -28,6 +28,7 @@ LIKE_VERSION = "3.17.2"
 """The release of MLflow whose scoring server this answers like."""
 
 _JSON, _CSV = "application/json", "text/csv"
+_TEXT = b"text/plain; charset=utf-8"
 _TAKEN = "send application/json or text/csv, in UTF-8"
 _ERROR_CODES = {
     400: "BAD_REQUEST",
@@ -87,8 +88,8 @@ def mlflow_get(path: Literal["/ping", "/version"], *, ready: bool) -> Outcome:
     200
     """
     if path == "/ping":
-        return Outcome(200 if ready else 503, b"\n")
-    return Outcome(200, LIKE_VERSION.encode(), b"text/plain; charset=utf-8")
+        return Outcome(200 if ready else 503, b"\n", _TEXT)
+    return Outcome(200, LIKE_VERSION.encode(), _TEXT)
 
 
 def _media(content_type: str) -> str:

@@ -108,12 +108,16 @@ def _from_split(given: Any, validator: Validator) -> Any:
     if not rows:
         return rows
     names = given.get("columns")
-    if names is None or (names and names == list(range(len(names)))):
+    if names is None or _are_positions(names):
         return _from_list(rows, validator)
     _check_names(_list(names, "dataframe_split.columns"))
     _check_rows(rows, len(names))
     columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
     return _without_nat(columns, validator)
+
+
+def _are_positions(names: Any) -> bool:
+    return type(names) is list and names != [] and names == list(range(len(names)))
 
 
 def _without_nat(columns: dict[str, list[Any]], validator: Validator) -> dict[str, list[Any]]:
