@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from .batching import Batcher
     from .loading import Package
+    from .recording.packing import Record
     from .recording.recorder import Recorder
     from .router import Mode
     from .runtimes import Prediction
@@ -72,7 +73,9 @@ class LocalVariant:
         self.batched: Callable[[int], None] | None = None
         self.cache_met: Callable[[bool], None] | None = None
         self._package = package
-        self._record = None if recorder is None or recorder.idle else recorder.record
+        recorder = None if recorder is None or recorder.idle else recorder
+        self._record = recorder.record if recorder else None
+        self._record_row = recorder.record_row if recorder else None
         self._validator = package.validator_with(options.extra_columns)
         self._timeout = options.timeout
         self._lane = Lane(options.concurrency or os.cpu_count() or 1, options.queue, options.timeout)
@@ -153,13 +156,22 @@ class LocalVariant:
         plain = call.dialect == "json" and not call.accept
         outcome = (RECORDS if plain else writer_of(call)).write(answered)
         if self._record is not None and not call.probe:
-            seconds = perf_counter() - call.begun
-            rows, labels, tables = self._recorded(answered)
-            self._record(
-                (time_ns(), call.prediction_id, call.unit, call.role, 200, seconds, rows, labels, tables, ""),
-                len(call.body),
-            )
+            self._keep(answered, self._record)
         return outcome
+
+    def _keep(self, answered: Answered, record: Record) -> None:
+        call, batch = answered.call, answered.request.batch
+        if self._record_row is not None and batch.rows == 1 and batch.block is not None:
+            tables = answered.prediction.probabilities
+            labels, table = answered.answer.predictions, tables[0] if tables else None
+            if self._record_row(call, batch.block, labels, table):
+                return
+        rows, labels, tables = self._recorded(answered)
+        seconds = perf_counter() - call.begun
+        record(
+            (time_ns(), call.prediction_id, call.unit, call.role, 200, seconds, rows, labels, tables, ""),
+            len(call.body),
+        )
 
     def _recorded(self, answered: Answered) -> tuple[Any, Any, Any]:
         """Return rows, labels and probabilities as a recorder takes them."""

@@ -11,6 +11,7 @@ from mlops_jupyter.serving.parts import parts
 from mlops_jupyter.serving.runtimes import GraphRuntime
 from mlops_jupyter.serving.runtimes.graph import MATRIX
 
+from .folding import fold_scalers
 from .parity import compare
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def convert(model: Any, schema: dict[str, Any]) -> bytes:
         _widen(topology)
         document = convert_topology(topology, "model", "", OPSET, options=options)
     _refuse_locales(document)
+    fold_scalers(document)
     _allow_tree_ensemble(document)
     _sort_operator_sets(document)
     return bytes(document.SerializeToString(deterministic=True))

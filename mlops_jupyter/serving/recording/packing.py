@@ -9,6 +9,7 @@ in an array, answered with one label; all else is left as it came.
 from __future__ import annotations
 
 import struct
+from time import perf_counter, time_ns
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ..call import Call
     from .entries import Entry
     from .layout import Layout
 
@@ -29,6 +31,7 @@ Pack: TypeAlias = "Callable[[int, int, float, Any, Any], bytes]"
 
 _BEFORE = "=qqd"  # time, status, seconds
 _FIRST = 3
+_ANSWERED = 200
 _AT_ONCE = 256  # rows: what a processor keeps at hand
 _NOT_ORDINARY = (struct.error, TypeError, ValueError, IndexError)
 
@@ -38,6 +41,14 @@ class Record(Protocol):
 
     def __call__(self, entry: Entry, size: int = 0) -> bool:
         """Return whether there was room for it."""
+        ...
+
+
+class RecordRow(Protocol):
+    """Takes one answered row, its label in a list, and its probabilities if there are any."""
+
+    def __call__(self, call: Call, block: NDArray[Any], labels: list[object], table: Any) -> bool:
+        """Return whether it had the form of the layout; else nothing was taken."""
         ...
 
 
@@ -65,6 +76,26 @@ def packing(layout: Layout, add: Add) -> Record:
         return add((data, id_, unit, role, labels), size)
 
     return record
+
+
+def row_packing(layout: Layout, add: Add) -> RecordRow | None:
+    """Return what packs one answered row of doubles, the most ordinary of all; None where rows are others."""
+    if not packs(layout) or any(feature.type != "double" for feature in layout.features):
+        return None
+    pack, scores = struct.Struct(_BEFORE).pack, 8 * _scores(layout)
+
+    def record_row(call: Call, block: NDArray[Any], labels: list[object], table: Any) -> bool:
+        before = pack(time_ns(), _ANSWERED, perf_counter() - call.begun)
+        if not scores:
+            data = before + block.tobytes()
+        elif table.nbytes == scores:
+            data = b"".join((before, block.tobytes(), table.tobytes()))
+        else:
+            return False
+        add((data, call.prediction_id, call.unit, call.role, labels), 0)
+        return True
+
+    return record_row
 
 
 def _values_packer(layout: Layout) -> Pack:
