@@ -10,6 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from .about import V2, About
+from .aside import load_aside
 from .gate import Gate
 from .metrics.meter import Meter
 from .routes import PostRoutes, send_reply
@@ -74,10 +75,13 @@ class ModelServer:
     async def _with_documentation(self) -> FastAPI:
         async with self._making:
             if self._documented is None:
-                from .documented import make
-
-                self._documented = await asyncio.to_thread(make, self.about, self.gate.router)
+                self._documented = await load_aside(self._document)
         return self._documented
+
+    def _document(self) -> FastAPI:
+        from .documented import make
+
+        return make(self.about, self.gate.router)
 
     def _with_headers(self, asked: dict[bytes, bytes], send: Send) -> Send:
         """Return a `send` that adds what every answer of this server has."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import anyio
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
@@ -30,10 +31,11 @@ def make(about: About, router: Router) -> FastAPI:
     router : Router
         Whose stable variant has the columns that are shown.
     """
+    anyio.run(anyio.sleep, 0)  # what it imports at its first use would keep the event loop for 50 ms
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.add_exception_handler(HTTPException, _refuse)
 
-    async def openapi() -> JSONResponse:
+    def openapi() -> JSONResponse:  # in a thread: it takes some milliseconds
         """Give the OpenAPI document."""
         stable = router.stable()
         return JSONResponse(openapi_document(stable.contract, stable.version, about.pages))

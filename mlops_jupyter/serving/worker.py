@@ -25,6 +25,7 @@ import uvicorn
 
 from .access.renewal import keep_renewed
 from .app import create_app
+from .aside import settle
 from .call import Call
 from .door import Door
 from .examples import example_record
@@ -175,6 +176,7 @@ class Worker:
     async def run(self, listener: socket.socket) -> None:
         """Report readiness, wait for the word, serve."""
         _settle()
+        settle()
         self._channel.listen(self._heard)
         self._channel.report(ready=True)
         await self._activated.wait()
