@@ -54,7 +54,7 @@ _STYLE = """body { margin: 0; }
 .swagger-ui .wrapper { max-width: 1100px; }
 .swagger-ui .info { margin: 32px 0 8px; }
 .swagger-ui .info .base-url, .swagger-ui .info a.link, .swagger-ui .scheme-container,
-.swagger-ui .response-col_links, .swagger-ui .parameters-container,
+.swagger-ui .response-col_links, #operations-predict-predict .parameters-container,
 .swagger-ui .response-controls { display: none; }
 .swagger-ui .opblock-section-header .tab-header { visibility: hidden; }
 .swagger-ui .opblock-description table { width: auto; margin-top: 12px; }

@@ -17,6 +17,7 @@ import logging
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ log = logging.getLogger("model_server")
 
 PREDICT = b"/predict"
 _MOST_BYTES = 1 << 18  # of a body that may be answered at once
+_MOST_HEAD = 1 << 16  # of the lines before a body, of those that take several packets
 REQUEST_SECONDS = 60.0  # for the whole of a request to arrive
 
 
@@ -45,7 +47,8 @@ class Door(HttpToolsProtocol):
         self.gate = self.config.app.gate  # type: ignore[union-attr]
         self._collecting = False  # a request that may be answered at once is arriving
         self._part = b""
-        self._arriving = False
+        self._heading, self._head_bytes = False, 0
+        self._arriving = self._passed_on = False
         self._last_call: asyncio.TimerHandle | None = None
         self._heard = 0.0
 
@@ -89,8 +92,26 @@ class Door(HttpToolsProtocol):
         return self.cycle is not None and not self.cycle.response_complete
 
     def _give_up(self) -> None:
-        body = b'{"error":"the request did not arrive within %d s"}' % REQUEST_SECONDS
-        self.transport.write(_head(408) % len(body) + b"connection: close\r\n\r\n" + body)
+        if not self._passed_on:  # else it was answered before all of it came
+            self._refuse(408, f"the request did not arrive within {REQUEST_SECONDS:.0f} s")
+        self.transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        """Take in a packet; of a head that never ends only so much, as the parser would gather it all."""
+        super().data_received(data)
+        if self._heading:
+            self._head_bytes += len(data)
+            if self._head_bytes > _MOST_HEAD and not self.transport.is_closing():
+                self._refuse(431, f"the head of the request is larger than {_MOST_HEAD} bytes")
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP in the form that all our refusals have."""
+        self._refuse(400, msg)
+
+    def _refuse(self, status: int, error: str) -> None:
+        body = orjson.dumps({"error": error})
+        head = _head(status) % len(body) + b"content-type: application/json\r\nconnection: close\r\n\r\n"
+        self.transport.write(head + body)
         self.transport.close()
 
     def shutdown(self) -> None:
@@ -104,14 +125,16 @@ class Door(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin a request. What ASGI wants to know of it is gathered when it goes that way."""
         self.url, self.headers, self.expect_100_continue = b"", [], False
-        self._arriving, self._heard = True, self.loop.time()
+        self._arriving, self._passed_on, self._heard = True, False, self.loop.time()
+        self._heading, self._head_bytes = True, 0
 
     def on_headers_complete(self) -> None:
         """Choose the way."""
+        self._heading = False
         self._collecting = (
             self.url == PREDICT and not self._busy and not self.pipeline and not self.expect_100_continue
             and self.parser.get_method() == b"POST" and not self.parser.should_upgrade()
-            and self.parser.should_keep_alive()
+            and self.parser.should_keep_alive() and self.parser.get_http_version() == "1.1"
         )  # fmt: skip
         self._part = b""
         if not self._collecting:
@@ -152,6 +175,7 @@ class Door(HttpToolsProtocol):
         super().on_body(self._part)
 
     def _go_by_asgi(self) -> None:
+        self._passed_on = True
         url, headers, expects = self.url, self.headers, self.expect_100_continue
         super().on_message_begin()
         self.url, self.expect_100_continue = url, expects

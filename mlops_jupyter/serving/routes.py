@@ -28,6 +28,7 @@ DIALECTS = {"/predict": "json", "/invocations": "mlflow"}
 FEEDBACK = "/feedback"
 _DRAINED = 4  # limits' worth of an overlong body is read and dropped, so that its sender hears why
 _DRAIN_SECONDS = 10
+_SILENT_SECONDS = 1  # of a sender that announces more than it sends
 _BODY_SECONDS = 60.0  # for all of a body: who sends slower holds a connection for nothing
 _V2 = "/v2/models/"
 _LENGTH = b"inference-header-content-length"
@@ -108,7 +109,9 @@ class PostRoutes:
     async def _read(self, asked: Mapping[bytes, bytes], receive: Receive) -> bytes:
         """Return the body; what is longer than the limit is never held."""
         most, length = self._gate.most_bytes, _content_length(asked)
-        if length > most and asked.get(b"expect", b"").lower() == b"100-continue":
+        if length > most:
+            if asked.get(b"expect", b"").lower() != b"100-continue":
+                await _drain(receive, most * _DRAINED)
             raise too_large(most)
         parts, size, more = [], 0, True
         while more:
@@ -117,18 +120,21 @@ class PostRoutes:
                 raise _Disconnected
             part, more = message.get("body", b""), message.get("more_body", False)
             size += len(part)
-            if max(size, length) > most:
-                await _drain(receive, more, most * _DRAINED)
+            if size > most:
+                if more:
+                    await _drain(receive, most * _DRAINED)
                 raise too_large(most)
             parts.append(part)
         return b"".join(parts)
 
 
-async def _drain(receive: Receive, more: bool, left: int) -> None:
+async def _drain(receive: Receive, left: int) -> None:
+    """Read on while something comes."""
+    more = True
     try:
         async with asyncio.timeout(_DRAIN_SECONDS):
             while more and left > 0:
-                message = await receive()
+                message = await asyncio.wait_for(receive(), _SILENT_SECONDS)
                 left -= len(message.get("body", b""))
                 more = message.get("more_body", False)
     except TimeoutError:
