@@ -215,7 +215,8 @@ def measure_batching(predict: Predict, batch: Batch) -> bool:
     """Measure whether requests that wait should be predicted together.
 
     They should when one takes more than a millisecond, and four together at most twice as long, so half each.
-    A model whose answer for a row depends on the rows beside it must have each alone.
+    A model whose answer for a row depends on the rows beside it must have each alone; one that cannot answer
+    these rows by themselves tells its callers so.
 
     Parameters
     ----------
@@ -224,10 +225,13 @@ def measure_batching(predict: Predict, batch: Batch) -> bool:
     batch : Batch
         Rows as they come with one request.
     """
-    alone, seconds = _timed(predict, batch)
-    if seconds <= _SLOW:
+    try:
+        alone, seconds = _timed(predict, batch)
+        if seconds <= _SLOW:
+            return False
+        together, seconds_together = _timed(predict, merge([batch] * _TOGETHER))
+    except Exception:  # noqa: BLE001 - whatever a model raises
         return False
-    together, seconds_together = _timed(predict, merge([batch] * _TOGETHER))
     if seconds_together > _PAYS * seconds:
         return False
     return all(_same(alone, part) for part in split(together, [batch.rows] * _TOGETHER))

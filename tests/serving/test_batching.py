@@ -280,3 +280,10 @@ def test_a_very_slow_model_is_not_measured_again_and_again():
 
     assert measure_batching(slow, rows_of(1))
     assert calls == [1, 4]
+
+
+def test_a_model_that_cannot_answer_one_row_is_not_batched():
+    def predict(batch):
+        raise ValueError("one sample is too few")
+
+    assert not measure_batching(predict, Batch({"a": np.array([1.0])}, 1))
