@@ -100,7 +100,8 @@ class Door(HttpToolsProtocol):
         """Take in a packet; of a head that never ends only so much, as the parser would gather it all."""
         super().data_received(data)
         if self._heading:
-            self._head_bytes += len(data)
+            # the packet it began in may have been of another request for the most part
+            self._head_bytes = 0 if self._head_bytes < 0 else self._head_bytes + len(data)
             if self._head_bytes > _MOST_HEAD and not self.transport.is_closing():
                 self._refuse(431, f"the head of the request is larger than {_MOST_HEAD} bytes")
 
@@ -126,7 +127,7 @@ class Door(HttpToolsProtocol):
         """Begin a request. What ASGI wants to know of it is gathered when it goes that way."""
         self.url, self.headers, self.expect_100_continue = b"", [], False
         self._arriving, self._passed_on, self._heard = True, False, self.loop.time()
-        self._heading, self._head_bytes = True, 0
+        self._heading, self._head_bytes = True, -1
 
     def on_headers_complete(self) -> None:
         """Choose the way."""
