@@ -127,7 +127,9 @@ class Parts:
             await self.front.drain(grace)
 
     async def finish(self) -> None:
-        """Finish what is in hand beside HTTP."""
+        """Finish what is in hand beside HTTP, and answer nobody twice by one connection."""
+        if self.router:
+            self.router.draining = True
         if self.front:
             await self.front.finish(FINISH)
 
@@ -248,8 +250,17 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         # here and not after serve(), which ends in the signal that it was ended by
+        sweeping = asyncio.create_task(self._sweep())
         await asyncio.gather(super().shutdown(sockets), self._parts.finish())
+        sweeping.cancel()
         await self._parts.close()
+
+    async def _sweep(self) -> None:
+        """End the connections that were being accepted when all others were told to end."""
+        while True:
+            await asyncio.sleep(_POLL)
+            for connection in list(self.server_state.connections):
+                connection.shutdown()
 
 
 def _remote(variant: VariantSpec, sockets: Path, spec: GenerationSpec) -> RemoteVariant:

@@ -180,6 +180,31 @@ def test_a_worker_that_falls_is_started_again(tiny):
     assert state["error"] in {f"worker-{index} ended with exit code 7" for index in (0, 1)}
 
 
+def test_a_worker_that_falls_again_and_again_is_given_ever_more_time(tiny):
+    tiny.generation(1, "one")
+    tiny.want(1)
+    tiny.start()
+    tiny.wait_for(1, "serving")
+    answer = tiny.packages / "one" / "answer"
+    answer.unlink()
+    with pytest.raises((OSError, http.client.HTTPException)):
+        tiny.ask("crash")
+
+    def restarts() -> int:
+        return max(each["restarts"] for each in tiny.state(1)["processes"])
+
+    begun = time.monotonic()
+    tiny.wait_until(lambda: restarts() == 4, 20)
+    # pauses of 0.1, 0.2, 0.4 and 0.8 s; how long a start takes is the machine's
+    assert time.monotonic() - begun > 1.5
+    answer.write_text("one")
+    tiny.wait_until(lambda: _pid(tiny), 20)
+    assert restarts() <= 7
+    assert tiny.state(1)["error"] == "answer: missing"
+    log = (tiny.folder / "logs" / "generation-1.log").read_text()
+    assert log.count("IntegrityFailure: answer: missing") <= 7
+
+
 def test_stopping_the_supervisor_leaves_no_process(tiny):
     tiny.generation(1, "one", workers=2)
     tiny.want(1)
