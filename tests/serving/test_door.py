@@ -180,7 +180,7 @@ LAST = [
     Asked("GET", "/ready", ("connection: close",), "none", 0),
 ]
 BOUNDED = settings(
-    max_examples=120, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None
+    max_examples=400, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None
 )
 
 

@@ -123,7 +123,7 @@ HOSTILE = {
     **{
         f"{what}, to {path}": Sent(path, "application/json", body)
         for what, body in TEXTS.items()
-        for path in JSON_PATHS
+        for path in [*JSON_PATHS, "/feedback"]
     },
     **{
         f"{what}, to {path}": Sent(path, "application/json", template % value)
