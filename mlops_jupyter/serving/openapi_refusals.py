@@ -63,6 +63,7 @@ ACCESS = {
     "403": ("The key is for something else", "the key is not good for this"),
     "421": ("Called by a name that is not the server's", "not the server of that Host"),
     "429": ("More than the key's rate", "too many requests for this key's rate"),
+    "431": ("Too much before the body", "the head of the request is larger than 65536 bytes"),
     "503": ("Keys cannot be read now", "the keys of this deployment cannot be read, so nobody is let in"),
 }
 BODY = ACCESS | {
