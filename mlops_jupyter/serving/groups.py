@@ -95,12 +95,13 @@ class Group:
                 yield from _category_warnings(column, block[:, i].tolist(), column.categories)
 
     def _range_warnings(self, block: NDArray[Any], outside: NDArray[np.bool_]) -> Iterator[Warned]:
-        for i in np.flatnonzero(outside.any(axis=0)):
-            rows = np.flatnonzero(outside[:, i])
-            column, row = self.columns[i], int(rows[0])
-            got = shortened(block[row, i].item())
-            expected = f"{column.minimum:.10g} to {column.maximum:.10g} as in training"
-            yield Warned(column.name, "range", row, len(rows), got, expected)
+        first, counts = outside.argmax(axis=0).tolist(), outside.sum(axis=0).tolist()
+        for i, (row, count) in enumerate(zip(first, counts, strict=True)):
+            if count:
+                column = self.columns[i]
+                got = shortened(block[row, i].item())
+                expected = f"{column.minimum:.10g} to {column.maximum:.10g} as in training"
+                yield Warned(column.name, "range", row, count, got, expected)
 
 
 def group_columns(columns: Sequence[Column]) -> tuple[Group, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,7 +46,7 @@ def _metadata(answered: Answered) -> dict[str, str]:
     }
     warnings = answered.request.warnings + answered.answer.warnings
     if warnings:
-        metadata["warnings"] = orjson.dumps([asdict(warning) for warning in warnings]).decode()
+        metadata["warnings"] = orjson.dumps(warnings).decode()
     return metadata
 
 
@@ -75,10 +74,20 @@ def _labels(answered: Answered, position: int) -> Any:
 
 def _confidence(labels: Any, table: NDArray[np.float64], classes: list[Any]) -> NDArray[np.float64]:
     """Return the probability of the predicted label, NaN for one that is no class."""
+    chosen = _positions(np.asarray(labels), classes)
+    return np.where(chosen < 0, np.nan, table[np.arange(len(table)), chosen])
+
+
+def _positions(labels: NDArray[Any], classes: list[Any]) -> NDArray[np.intp]:
+    """Return the position of each label among the classes, -1 for one that is none."""
+    known = np.asarray(classes)
+    if labels.dtype.kind in "iu" and known.dtype.kind in "iu":
+        order = np.argsort(known)
+        found = order[np.searchsorted(known, labels, sorter=order).clip(max=len(known) - 1)]
+        return np.where(known[found] == labels, found, -1)
     positions = {label: i for i, label in enumerate(classes)}
     plain = _plain(labels)
-    chosen = np.fromiter((positions.get(label, -1) for label in plain), np.intp, len(plain))
-    return np.where(chosen < 0, np.nan, table[np.arange(len(table)), chosen])
+    return np.fromiter((positions.get(label, -1) for label in plain), np.intp, len(plain))
 
 
 def _array(values: Any, type_: str) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -39,7 +38,7 @@ class Records:
         }
         warnings = answered.request.warnings + answer.warnings
         if warnings:
-            document["warnings"] = [asdict(warning) for warning in warnings]
+            document["warnings"] = warnings
         return Outcome(200, orjson.dumps(document))
 
     def refuse(self, refusal: InvalidRequest, call: Call) -> Outcome:

@@ -6,7 +6,7 @@ in the order that its parameter ``classes`` tells. With several outputs each has
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -125,7 +125,7 @@ def _about(answered: Answered) -> dict[str, Any]:
     about = {"variant": call.role, "prediction_id": call.prediction_id}
     warnings = answered.request.warnings + answered.answer.warnings
     if warnings:
-        about["warnings"] = orjson.dumps([asdict(warning) for warning in warnings]).decode()
+        about["warnings"] = orjson.dumps(warnings).decode()
     return about
 
 
