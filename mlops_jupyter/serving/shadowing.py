@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from .call import Outcome
+from .call import Call, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from .call import Call
     from .router import Variant
 
     Answered = Callable[[Variant, Outcome, float], None]
@@ -58,6 +56,7 @@ class _Queue:
         self._variant, self._answered = variant, answered
         self._waiting: deque[Call] = deque()
         self._bytes = 0
+        self._called = False
         self._tasks: set[asyncio.Task[None]] = set()
 
     def add(self, call: Call) -> bool:
@@ -65,26 +64,53 @@ class _Queue:
         full = len(self._waiting) >= MOST_WAITING or self._bytes + len(call.body) > MOST_BYTES
         if self._waiting and full:
             return False
-        self._waiting.append(replace(call, role="shadow"))
+        self._waiting.append(
+            Call(
+                call.body, call.prediction_id, "shadow", call.dialect, call.unit, 0.0, call.probe,
+                call.content_type, call.accept, call.header_length,
+            )
+        )  # fmt: skip
         self._bytes += len(call.body)
-        if len(self._tasks) < _AT_ONCE:
-            task = asyncio.get_running_loop().create_task(self._work())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        self._call_next()
         return True
 
-    async def _work(self) -> None:
-        while self._waiting:
-            call = self._waiting.popleft()
-            self._bytes -= len(call.body)
-            call.begun = perf_counter()
-            outcome = await self._ask(call)
-            self._answered(self._variant, outcome, perf_counter() - call.begun)
-            await asyncio.sleep(0)  # what is asked for goes first
+    def _call_next(self) -> None:
+        """Have the next copy asked for when everything that waits for the loop now was done."""
+        if self._waiting and not self._called and len(self._tasks) < _AT_ONCE:
+            self._called = True
+            asyncio.get_running_loop().call_soon(self._next)
 
-    async def _ask(self, call: Call) -> Outcome:
+    def _next(self) -> None:
+        self._called = False
+        call = self._waiting.popleft()
+        self._bytes -= len(call.body)
+        call.begun = perf_counter()
+        outcome = self._at_once(call)
+        if outcome is None:
+            task = asyncio.get_running_loop().create_task(self._wait_for(call))
+            self._tasks.add(task)
+            task.add_done_callback(self._done)
+        else:
+            self._answered(self._variant, outcome, perf_counter() - call.begun)
+        self._call_next()
+
+    def _at_once(self, call: Call) -> Outcome | None:
         try:
-            return await self._variant.respond(call)
-        except Exception:
-            log.exception("shadow %s failed", self._variant.version)
-            return Outcome(500, b"")
+            return self._variant.answer_now(call)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the shadow's
+            return self._failed(error)
+
+    async def _wait_for(self, call: Call) -> None:
+        try:
+            outcome = await self._variant.respond(call)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the shadow's
+            outcome = self._failed(error)
+        self._answered(self._variant, outcome, perf_counter() - call.begun)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._call_next()
+
+    def _failed(self, error: Exception) -> Outcome:
+        log.error("shadow %s failed", self._variant.version, exc_info=error)
+        return Outcome(500, b"")
