@@ -82,6 +82,8 @@ class _Queue:
 
     def _next(self) -> None:
         self._called = False
+        if not self._waiting:
+            return
         call = self._waiting.popleft()
         self._bytes -= len(call.body)
         call.begun = perf_counter()
@@ -109,6 +111,8 @@ class _Queue:
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
+        if task.cancelled():  # the loop ends
+            self._waiting.clear()
         self._call_next()
 
     def _failed(self, error: Exception) -> Outcome:

@@ -34,9 +34,22 @@ class Behind(Named):
         self.calls, self.let, self.fails = [], asyncio.Event(), fails
         self.let.set()
 
+    def answer_now(self, call):
+        return None
+
     async def respond(self, call):
         self.calls.append(call)
         await self.let.wait()
+        if isinstance(self.fails, Exception):
+            raise self.fails
+        return self.fails or Outcome(200, b"{}")
+
+
+class Quick(Behind):
+    """A shadow that answers at once."""
+
+    def answer_now(self, call):
+        self.calls.append(call)
         if isinstance(self.fails, Exception):
             raise self.fails
         return self.fails or Outcome(200, b"{}")
@@ -163,11 +176,13 @@ async def test_one_shadow_that_hangs_keeps_no_copies_from_another():
         await asyncio.sleep(0)
     await settle(lambda: len(other.calls) == 3 * shadowing.MOST_WAITING)
     hanging.let.set()
+    await settle(lambda: counted(gate, "answered") == {"200": len(hanging.calls) + len(other.calls)})
 
 
 @pytest.mark.parametrize("fails", [ZeroDivisionError("a detail"), Outcome(500, b"{}"), Outcome(503, b"{}")])
-async def test_the_failures_of_a_shadow_are_seen_in_metrics_and_log_and_by_no_caller(fails, caplog):
-    gate = gate_of(Named(0, "1.0.0"), Behind(1, fails=fails))
+@pytest.mark.parametrize("kind", [Behind, Quick])
+async def test_the_failures_of_a_shadow_are_seen_in_metrics_and_log_and_by_no_caller(kind, fails, caplog):
+    gate = gate_of(Named(0, "1.0.0"), kind(1, fails=fails))
     with caplog.at_level(logging.ERROR, "model_server"):
         outcomes = [ask(gate) for _ in range(10)]
         await settle(lambda: sum(counted(gate, "answered").values()) == 10)
