@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import gc
 import os
 import signal
 import socket
@@ -49,7 +48,6 @@ KEEP_ALIVE = 20  # seconds a connection may be idle
 DRAIN_GRACE = 30.0  # longer than KEEP_ALIVE: by then every idle connection has ended by itself
 FINISH = 8  # seconds for what is in hand when we are told to stop
 _POLL = 0.05
-_COLLECT_AFTER = 20_000  # objects that may form cycles, which those of a request do not
 
 
 @dataclass
@@ -177,7 +175,6 @@ class Worker:
 
     async def run(self, listener: socket.socket) -> None:
         """Report readiness, wait for the word, serve."""
-        _settle()
         settle()
         self._channel.listen(self._heard)
         self._channel.report(ready=True)
@@ -222,13 +219,6 @@ class Worker:
         while self._server.server_state.connections and loop.time() < deadline:
             await asyncio.sleep(_POLL)
         self._server.should_exit = True
-
-
-def _settle() -> None:
-    """Keep the collector from what is loaded, which stays, and from each captured request."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_COLLECT_AFTER, 20, 50)
 
 
 class _Server(uvicorn.Server):
