@@ -1,8 +1,8 @@
 """Fewer nodes for the same numbers: a scaler is folded into the line behind it.
 
 ``((x - mean) / scale) @ W + b`` is ``x @ (W / scale) + (b - mean / scale @ W)``: one node in place of four,
-and one row costs a third less. It is rounded otherwise, which only matters where a column's mean is many times
-its spread: then it is left as it is.
+and one row costs a third less. It is rounded otherwise, which only matters where a column's mean is many
+times its spread: then it is left as it is.
 """
 
 from __future__ import annotations
