@@ -19,4 +19,4 @@ def new_prediction_id() -> str:
     """
     moment = time.time_ns() // 1_000_000 << 80
     noise = random.getrandbits(76) & _RANDOM  # nothing is secret in it, and the system's own costs a call
-    return f"{moment | _VERSION | _VARIANT | noise:032x}"
+    return (moment | _VERSION | _VARIANT | noise).to_bytes(16, "big").hex()

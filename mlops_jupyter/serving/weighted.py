@@ -80,7 +80,7 @@ class WeightedRouter:
         self.variants = variants
         self.ready = self.draining = False
         self._reader, self._about = weights, about
-        self._key = blake2b(salt.encode(), digest_size=32).digest()
+        self._salt = blake2b(salt.encode(), digest_size=blake2b.SALT_SIZE).digest()
         self._arms = _Arms(variants, weights.current())
 
     def choose(self, unit: str) -> Choice:
@@ -120,7 +120,7 @@ class WeightedRouter:
         return self._arms
 
     def _place(self, unit: str) -> int:
-        return int.from_bytes(blake2b(unit.encode(), key=self._key, digest_size=8).digest())
+        return int.from_bytes(blake2b(unit.encode(), salt=self._salt, digest_size=8).digest())
 
 
 def _bounds(arms: Sequence[tuple[Choice, float]]) -> list[tuple[int, Choice]]:

@@ -41,6 +41,7 @@ class Recorder:
     """Keeps what it is given."""
 
     idle = False
+    record_row = None
 
     def __init__(self) -> None:
         self.statuses = []

@@ -110,10 +110,11 @@ def _refuse_missing(answers: list[NDArray[Any]]) -> None:
 
 
 def _has_nan(answer: NDArray[np.float64]) -> bool:
-    if answer.size > _FEW:
-        return bool(np.isnan(answer).any())
-    total = sum(answer.ravel().tolist())  # for one row a tenth of the time, and NaN if any of them is
-    return total != total
+    if answer.size <= _FEW:
+        total = sum(answer.ravel().tolist())  # for one row a tenth of the time
+        if total == total:
+            return False  # or it were NaN as well
+    return bool(np.isnan(answer).any())
 
 
 def _tables(probabilities: Any, outputs: list[dict[str, Any]]) -> list[NDArray[np.float64]]:
