@@ -28,6 +28,7 @@ FEATURES = "features"
 EVERY = 0.5  # seconds between two looks, when few requests come
 MOST_BYTES = 1 << 16  # of a body whose features are logged
 _TOGETHER = 128  # lines: what is written at once also keeps the interpreter from whoever answers meanwhile
+_WRITING = 0.05  # seconds that another worker takes at most to write what it writes at once
 _AS_LINE = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
 
 # as the fields of a line, the time in nanoseconds and the duration in seconds; last the body, if that is kept
@@ -260,5 +261,12 @@ class _File:
 
 def _is_torn(file: int) -> bool:
     """Return whether the last line has no end: of a writer that was killed, or a disk that was full."""
+    if not _ends_amid_a_line(file):
+        return False
+    time.sleep(_WRITING)  # or of one that is just writing it
+    return _ends_amid_a_line(file)
+
+
+def _ends_amid_a_line(file: int) -> bool:
     size = os.fstat(file).st_size
     return size > 0 and os.pread(file, 1, size - 1) != b"\n"
