@@ -50,9 +50,9 @@ class Asked:
     def seconds(self) -> float:
         return self.ended - self.begun
 
-    def in_hand(self, moment: float) -> bool:
-        """Whether it was under way at a moment."""
-        return self.begun <= moment <= self.ended
+    def in_hand(self, moment: float, until: float | None = None) -> bool:
+        """Whether it was under way at a moment, or at any until another."""
+        return self.begun <= (moment if until is None else until) and moment <= self.ended
 
 
 class Connection:

@@ -176,11 +176,13 @@ def test_a_worker_that_is_killed_takes_with_it_only_what_it_had_in_hand(loaded):
         loaded.wait_for_all_workers(driver)
         victim, *others = loaded.workers()
         victim.kill()
-        loaded.killed = moment = time.perf_counter()
+        moment = time.perf_counter()
+        victim.wait(10)  # it answers until it is gone
+        loaded.killed = time.perf_counter()
         time.sleep(0.5)
         loaded.deployment.wait_until(lambda: len(loaded.workers()) == WORKERS, 30)
         loaded.wait_for_all_workers(driver)
-    assert [asked for asked in driver.failed if not asked.in_hand(moment)] == []
+    assert [asked for asked in driver.failed if not asked.in_hand(moment, loaded.killed)] == []
     assert {asked.worker for asked in driver.failed} <= {victim.pid, 0}
     assert all(asked.status == 0 for asked in driver.failed)
     assert others[0].is_running()

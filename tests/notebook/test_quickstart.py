@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -38,8 +39,15 @@ def finished(tmp_path_factory, quiet_jupyter):
     yield home, done.stdout, nbformat.read(executed, as_version=4)
     stopped = run(home, "-m", "mlops_jupyter.cli", "stop", "flight-delay")
     assert stopped.returncode == 0, stopped.stderr
+    deadline = time.monotonic() + 30  # for what tells MLflow of the alias, after the rollback returned
+    while (left := _left_of(home)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not left
+
+
+def _left_of(home):
     running = psutil.process_iter(["cmdline"])
-    assert not [process for process in running if str(home) in " ".join(process.info["cmdline"] or [])]
+    return [process for process in running if str(home) in " ".join(process.info["cmdline"] or [])]
 
 
 def test_it_ends_with_the_endpoint_a_prediction_and_the_way_back(finished):
