@@ -54,7 +54,7 @@ WRONG = BODY.replace(b"0.5", b'"half"', 1)
 AT_ONCE = 50
 SETTLING = 30_000  # requests until the allocators of Arrow and C have what they need
 # half a kB for each request to a worker, 0.1 kB in the long run; allocators still take some MB by then
-MOST_GROWTH = (10 if LONG else 5) << 20
+MOST_GROWTH = 10 << 20  # allocators settle in steps of some megabytes
 
 
 @pytest.fixture(scope="module")
