@@ -11,7 +11,9 @@ import orjson
 
 from .access.doorkeeper import Refused
 from .call import Outcome
+from .dialects.v2_metadata import v2_get
 from .json_schema import schema_document
+from .router import is_ready
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -102,24 +104,20 @@ class About:
 
     def v2(self, path: str, asked: Mapping[bytes, bytes]) -> Reply | None:
         """Answer a GET below ``/v2``, None when nothing is there."""
-        from .dialects.v2_metadata import v2_get
-
         outcome = v2_get(path, self._gate)
         return None if outcome is None else self._gate.told(outcome, asked)
 
     def _mlflow(self, path: Literal["/ping", "/version"]) -> Outcome:
-        from .dialects.mlflow import mlflow_get
+        from .dialects.mlflow import mlflow_get  # with what reads CSV, which few ask for
 
-        router = self._gate.router
-        return mlflow_get(path, ready=router.ready and not router.draining)
+        return mlflow_get(path, ready=is_ready(self._gate.router))
 
     def _health(self) -> Outcome:
         return _json({"status": "alive", **self._gate.router.describe()})
 
     def _ready(self) -> Outcome:
-        router = self._gate.router
-        is_ready = router.ready and not router.draining
-        return _json({"ready": is_ready}, 200 if is_ready else 503)
+        ready = is_ready(self._gate.router)
+        return _json({"ready": ready}, 200 if ready else 503)
 
     def _schema(self) -> Outcome:
         stable = self._gate.router.stable()

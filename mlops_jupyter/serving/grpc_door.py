@@ -23,7 +23,6 @@ from .dialects.v2_grpc import to_body, to_response
 from .dialects.v2_messages import METHODS, SERVICE, message, request_of
 from .dialects.v2_metadata import (
     check_target,
-    is_ready,
     model_metadata,
     resident,
     server_metadata,
@@ -31,6 +30,7 @@ from .dialects.v2_metadata import (
 )
 from .problems import InvalidRequest
 from .relay import Relay, shared_socket
+from .router import is_ready
 
 if TYPE_CHECKING:
     import socket

@@ -149,6 +149,11 @@ class SingleRouter:
         return {"variants": [variant_entry(self.variant, "stable", 100.0)]}
 
 
+def is_ready(router: Router) -> bool:
+    """Return whether requests should be sent here: it has begun and does not drain."""
+    return router.ready and not router.draining
+
+
 def variant_entry(variant: Variant, role: str, weight: float) -> dict[str, Any]:
     """Return one entry of ``variants`` in ``GET /health``; `weight` in percent."""
     return {

@@ -13,6 +13,7 @@ import orjson
 
 from ..call import Outcome
 from ..problems import InvalidRequest, nearest, shortened_name
+from ..router import is_ready
 from .v2_answer import output_tensors
 
 if TYPE_CHECKING:
@@ -113,11 +114,6 @@ def check_target(model: str, version: str | None, router: Router) -> None:
 def versions_of(router: Router) -> list[str]:
     """Return the resident versions, each once."""
     return list(dict.fromkeys(variant.version for variant in router.variants))
-
-
-def is_ready(router: Router) -> bool:
-    """Return whether requests should be sent here."""
-    return router.ready and not router.draining
 
 
 def server_metadata(version: str) -> dict[str, Any]:
