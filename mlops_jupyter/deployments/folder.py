@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 from mlops_jupyter.errors import NotFoundError, RefusedError, UsageError, did_you_mean
 from mlops_jupyter.serving.documents import read_document, write_document
 from mlops_jupyter.serving.spec import (
+    LOGS,
+    PROBE_TOKEN,
     STATE,
     WEIGHTS,
     GenerationSpec,
@@ -31,9 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ABOUT = "deployment.json"
-LOGS = "logs"
 ACTIVATION = "activation.lock"
-PROBE_TOKEN = "probe.token"  # the workers look for it by this name
 CHAMPION = "champion"  # the alias of what a deploy or rollback made stable
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 

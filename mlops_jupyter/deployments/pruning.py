@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from mlops_jupyter.serving.logs import earlier
 from mlops_jupyter.serving.processes import find_processes
+from mlops_jupyter.serving.spec import LOGS
 
-from .folder import LOGS, read_state
+from .folder import read_state
 
 if TYPE_CHECKING:
     from pathlib import Path

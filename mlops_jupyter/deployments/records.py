@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from mlops_jupyter.serving.examples import example_record
 from mlops_jupyter.serving.logs import earlier
+from mlops_jupyter.serving.spec import LOGS
 
-from .folder import LOGS, read_serving
+from .folder import read_serving
 
 if TYPE_CHECKING:
     from pathlib import Path

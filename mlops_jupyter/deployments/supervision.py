@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 from mlops_jupyter import serving
 from mlops_jupyter.errors import IntegrityError, UnavailableError
 from mlops_jupyter.serving.processes import end_processes, find_process, find_processes
+from mlops_jupyter.serving.spec import LOGS
 from mlops_jupyter.serving.wanted import recorded_processes
 
-from .folder import LOGS, read_state, read_supervisor
+from .folder import read_state, read_supervisor
 from .ports import owner_of
 
 if TYPE_CHECKING:

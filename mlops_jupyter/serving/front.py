@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from .access.doorkeeper import Doorkeeper
 from .gate import Gate
+from .metrics import FOLDER as METRICS
 from .metrics.meter import Meter
 from .recording.feedback import FeedbackRecorder
 from .recording.recorder import Recorder
+from .spec import LOGS, PROBE_TOKEN
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from .router import Router
     from .spec import VariantSpec
 
-METRICS, ACCESS_LOG, PROBE_TOKEN = "metrics", "access.log", "probe.token"
+ACCESS_LOG = "access.log"
 EVERY = 1.0  # seconds between two looks at what was dropped
 CLOSE_SECONDS = 2.0
 _ANY_ROLE = ""  # a version's captures and batches are not told apart by what it was at the time
@@ -174,7 +176,7 @@ def _access_log(folder: Path, options: Options) -> AccessLog | None:
     from .access_log import AccessLog
 
     hidden = (*options.capture_masked, *options.capture_hashed)
-    return AccessLog(folder / "logs" / ACCESS_LOG, options.access_log_features, hidden)
+    return AccessLog(folder / LOGS / ACCESS_LOG, options.access_log_features, hidden)
 
 
 def _probe_token(folder: Path) -> bytes:

@@ -1,4 +1,7 @@
-"""What one generation consists of: written once by the verb that wants it, read by supervisor and workers."""
+"""What one generation consists of, and what else a deployment's folder has by which name.
+
+A generation is written once by the verb that wants it, and read by supervisor and workers.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
 SPEC = "spec.json"
 STATE = "state.json"
 WEIGHTS = "weights"
+LOGS = "logs"
+PROBE_TOKEN = "probe.token"  # what our own requests bear, by which they are not counted as callers'
 
 
 @dataclass(frozen=True)

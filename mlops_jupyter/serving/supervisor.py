@@ -36,7 +36,7 @@ from .logs import cap_logs
 from .metrics import FOLDER as METRICS
 from .metrics.folding import fold_slabs
 from .processes import end_processes, find_processes
-from .spec import generation_folder
+from .spec import LOGS, generation_folder
 from .wanted import SUPERVISOR, WANTED, Wanted, read_wanted, recorded_processes
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Supervisor:
         serving = Path(__file__).resolve().parent
         self._around = Surroundings(
             serving=serving,
-            logs=deployment / "logs",
+            logs=deployment / LOGS,
             sockets=Path(tempfile.mkdtemp(prefix="mlops-")),  # short: a socket's path has 104 characters
             token=token,
             listener=self._listener,
