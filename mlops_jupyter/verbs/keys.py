@@ -14,14 +14,16 @@ from mlops_jupyter.verbs.results import Note, Quantity, Result, Status, Table
 from mlops_jupyter.verbs.table import verb
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from mlops_jupyter.serving.access.keys import Key
     from mlops_jupyter.verbs.results import Block
     from mlops_jupyter.verbs.types import DeploymentName
 
+_ACTIONS: Final = ("create", "list", "revoke")
 _COLUMNS: Final = ("key", "state", "good for", "created", "expires", "rate", "note")
+_LONGEST: Final = 100 * 366 * 86400.0  # seconds; what dates can hold, and everybody's patience
 _SECRET: Final = (
     "the secret is in this result's .secret (in a notebook _.secret), this once: it is kept nowhere, "
     "a notebook's outputs never hold it unless you show it there"
@@ -166,6 +168,7 @@ def key(
     from mlops_jupyter.deployments import keys
     from mlops_jupyter.deployments.folder import deployment_names
 
+    _check_action(action)
     folder, secret = _folder(action, deployment), ""
     if action == "list":
         found = keys.list_keys(folder)
@@ -173,13 +176,22 @@ def key(
         found = (keys.revoke_key(folder, _named(id_, deployment)),)
     else:
         _check_new(id_, rate, burst)
-        moment, scopes = _moment(expires), tuple(scope or ("predict",))
-        made, secret = keys.create_key(
-            folder, scopes=scopes, expires=moment, rate=rate, burst=burst, note=note
-        )
+        terms: dict[str, Any] = {
+            "scopes": _scopes(scope),
+            "expires": _moment(expires),
+            "rate": rate,
+            "burst": burst,
+        }
+        made, secret = keys.create_key(folder, **terms, note=note)
         found = (made,)
     known = tuple(deployment_names(folder.parent))
     return KeyReport(deployment, action, tuple(map(_row, found)), secret, deployment in known, known)
+
+
+def _check_action(action: str) -> None:
+    """Refuse what a shell would have refused: Python takes any word, and a misspelt one would make a key."""
+    if action not in _ACTIONS:
+        raise UsageError(f"the action cannot be {action!r}", hint=did_you_mean(action, _ACTIONS))
 
 
 def _folder(action: str, deployment: str) -> Path:
@@ -210,6 +222,23 @@ def _check_new(given: str | None, rate: float | None, burst: int | None) -> None
         raise UsageError(f"--burst cannot be {burst}", hint="1 to 1,000,000 requests")
 
 
+def _scopes(given: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the scopes of a new key; one alone may be written as such.
+
+    Examples
+    --------
+    >>> _scopes(None), _scopes("operate")
+    (('predict',), ('operate',))
+    """
+    from mlops_jupyter.serving.access.keys import SCOPES
+
+    scopes = (given,) if isinstance(given, str) else tuple(given or SCOPES[:1])
+    for scope in scopes:
+        if scope not in SCOPES:
+            raise UsageError(f"--scope cannot be {scope!r}", hint=did_you_mean(scope, SCOPES))
+    return scopes
+
+
 def _moment(text: str | None) -> float | None:
     """Return when a key expires, in seconds since the epoch.
 
@@ -220,14 +249,17 @@ def _moment(text: str | None) -> float | None:
     """
     if text is None:
         return None
+    now = time.time()
     try:
-        moment = datetime.fromisoformat(text.strip())
+        written = datetime.fromisoformat(text.strip())
+        moment = (written if written.tzinfo else written.replace(tzinfo=UTC)).timestamp()
     except ValueError:
-        return time.time() + seconds_of(text, "expires")
-    seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    if seconds <= time.time():
+        moment = now + seconds_of(text, "expires")
+    if moment <= now:
         raise UsageError(f"--expires {text} is past")
-    return seconds
+    if moment > now + _LONGEST:
+        raise UsageError(f"--expires {text} is more than a hundred years", hint="leave it out for never")
+    return moment
 
 
 def _row(key: Key) -> KeyRow:

@@ -169,6 +169,8 @@ def test_an_expired_and_a_revoked_key_are_listed_as_such(workspace, folder):
     [
         (["create", "churn", "--expires", "soon"], "--expires cannot be 'soon'"),
         (["create", "churn", "--expires", "2020-01-01"], "is past"),
+        (["create", "churn", "--expires", "0s"], "is past"),
+        (["create", "churn", "--expires", "9999999d"], "more than a hundred years"),
         (["create", "churn", "--scope", "everything"], "--scope cannot be 'everything'"),
         (["create", "churn", "--rate", "-1"], "--rate cannot be -1"),
         (["create", "churn", "k1"], "a new key gets its ID"),
@@ -182,6 +184,15 @@ def test_words_that_are_wrong_are_told_and_nothing_is_made(workspace, capsys, wo
     assert main(["key", *words]) in {1, 2}
     assert said in capsys.readouterr().err
     assert not list(workspace.deployments.glob("*/keys.json"))
+
+
+def test_python_is_told_of_wrong_words_as_a_shell_is(workspace):
+    with pytest.raises(UsageError, match="the action cannot be 'revok'; did you mean revoke"):
+        mlops.key("revok", "churn")
+    with pytest.raises(UsageError, match="--scope cannot be 'predictions'"):
+        mlops.key("create", "churn", scope=["predictions"])
+    assert not list(workspace.deployments.glob("*/keys.json"))
+    assert mlops.key("create", "churn", scope="operate").keys[0].scopes == ("operate",)
 
 
 def test_revoking_needs_an_id(workspace):
