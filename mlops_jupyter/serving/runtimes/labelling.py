@@ -69,7 +69,7 @@ def labels_of(table: NDArray[Any], classes: NDArray[Any], margin: float) -> NDAr
     ['yes']
     >>> labels_of(np.array([[0.5, 0.5]]), np.array(["no", "yes"]), margin=1e-6)
     """
-    if margin:
+    if margin and table.shape[1] > 1:  # of a single class there is nothing to tell apart
         largest = np.partition(table, -2, axis=1)[:, -2:]
         if not (largest[:, 1] - largest[:, 0] > margin).all():
             return None

@@ -122,6 +122,11 @@ def test_probabilities_that_are_not_numbers_tell_no_label():
     assert labels_of(np.array([[np.nan, 1.0]]), np.array([0, 1]), 1e-6) is None
 
 
+def test_a_model_of_one_class_says_it():
+    model = FAMILIES["BernoulliNB"]().fit(np.eye(4), ["late"] * 4)
+    assert runtime_of(model, np.eye(4)).predict_input(np.eye(4)).labels[0].tolist() == ["late"] * 4
+
+
 def test_what_answers_with_another_is_as_that_one():
     features, target = data_of("", 2)
     forest, scaled = RandomForestClassifier(3), make_pipeline(StandardScaler(), LogisticRegression())
