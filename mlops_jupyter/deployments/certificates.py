@@ -60,7 +60,8 @@ def check_certificate(certificate: str, key: str) -> Certificate:
 def same_certificate(path: str, der: bytes) -> bool:
     """Whether a certificate in DER is the first of a PEM file."""
     try:
-        return ssl.PEM_cert_to_DER_cert(_first(Path(path).read_text("ascii"))) == der
+        pem = Path(path).read_text("latin-1")  # what stands around a certificate may be in any letters
+        return ssl.PEM_cert_to_DER_cert(_first(pem)) == der
     except (OSError, ValueError):
         return False
 

@@ -80,6 +80,14 @@ def test_a_certificate_is_known_by_its_bytes(tmp_path):
     assert not same_certificate(certificate, b"")
 
 
+def test_a_certificate_is_known_with_a_name_in_any_letters_above_it(tmp_path):
+    certificate, key = write_certificate(tmp_path)
+    der = ssl.PEM_cert_to_DER_cert(Path(certificate).read_text())
+    Path(certificate).write_text(f"friendlyName: Zürich\n{Path(certificate).read_text()}", encoding="utf-8")
+    check_certificate(certificate, key)  # so it is served with
+    assert same_certificate(certificate, der)
+
+
 @pytest.fixture
 def served_over_tls(tmp_path, monkeypatch):
     """A workspace with the files of a deployment over TLS, and of one whose keys are damaged."""
