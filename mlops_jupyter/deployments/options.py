@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import re
+import typing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_jupyter.errors import RefusedError, UsageError, did_you_mean
 from mlops_jupyter.serving.access.hosts import is_loopback
+from mlops_jupyter.serving.options import ExtraColumns
 
 from .certificates import check_certificate
 from .folder import deployment_names, read_serving
@@ -118,9 +120,16 @@ def check_tls(options: Options) -> Certificate | None:
 
 def _checked(name: str, value: Any) -> Any:
     if name in _SEVERAL:
-        return tuple(map(str, value))
+        return (value,) if isinstance(value, str) else tuple(map(str, value))
     check = _CHECKS.get(name)
     return check(name, value) if check else value
+
+
+def _extra_columns(_: str, value: str) -> str:
+    known = typing.get_args(ExtraColumns)
+    if value not in known:
+        raise UsageError(f"--extra-columns cannot be {value!r}", hint=did_you_mean(value, known))
+    return value
 
 
 def _unit(_: str, value: str) -> str:
@@ -153,6 +162,7 @@ def _within(low: float, high: float, *, off: bool = False) -> Callable[[str, Any
 
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "unit": _unit,
+    "extra_columns": _extra_columns,
     "timeout": _within(0.01, 3600),
     "concurrency": _within(0, 1024),
     "queue": _within(0, 100_000),

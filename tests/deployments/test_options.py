@@ -50,6 +50,11 @@ def test_paths_are_kept_whole_for_workers_run_elsewhere(tmp_path, monkeypatch):
     assert asked_options(tls_certificate="c.pem")["tls_certificate"] == str(tmp_path / "c.pem")
 
 
+def test_one_name_may_be_given_without_a_list():
+    asked = asked_options(hosts="churn.example", capture_masked="name", capture_hashed=["a", "b"])
+    assert asked == {"hosts": ("churn.example",), "capture_masked": ("name",), "capture_hashed": ("a", "b")}
+
+
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
@@ -63,6 +68,7 @@ def test_paths_are_kept_whole_for_workers_run_elsewhere(tmp_path, monkeypatch):
         ({"burst": 2_000_000}, "--burst"),
         ({"capture_bytes": 10}, "--capture-bytes"),
         ({"grpc_port": 70_000}, "--grpc-port"),
+        ({"extra_columns": "refused"}, "--extra-columns cannot be 'refused'; did you mean refuse?"),
     ],
 )
 def test_a_value_that_cannot_be_is_told_with_what_can(asked, said):
