@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,6 +53,10 @@ class _Threshold:
     least: float
     positive: int
 
+    def position(self, row: Sequence[float]) -> int:
+        """Return the position of the label of one row."""
+        return self.positive if row[self.positive] >= self.least else 1 - self.positive
+
     def positions(self, table: NDArray[np.float64]) -> list[int]:
         """Return the position of the label of each row."""
         reached = table[:, self.positive] >= self.least
@@ -75,8 +80,6 @@ class _Output:
         if not scored:
             return Answer(self._labels(values, table))
         rows = table.tolist()
-        if len(rows) == 1 and self.threshold is None and values.dtype != object:
-            return self._one(values.tolist()[0], rows[0])
         if self.threshold is None:
             labels = _plain(values)
             positions: list[Any] = [self.positions.get(label) for label in labels]
@@ -91,11 +94,21 @@ class _Output:
             return _plain(values)
         return [self.classes[i] for i in self.threshold.positions(table)]
 
-    def _one(self, label: Any, row: list[float]) -> Answer:
-        """Return the answer to one row: what `answer` does, in fewer steps."""
-        position = self.positions.get(label)
+    def tell(self, label: Any, table: NDArray[np.float64] | None) -> tuple[Any, Any, Any] | None:
+        """Return what `answer` tells of one row, in fewer steps; None where it takes more than these."""
+        if table is None:
+            return (label, None, None) if not isinstance(label, float) or isfinite(label) else None
+        (row,) = table.tolist()
+        total = sum(row)
+        if len(row) != len(self.keys) or total != total:  # some padding, or something is missing
+            return None
+        if self.threshold is None:
+            position = self.positions.get(label)
+        else:
+            position = self.threshold.position(row)
+            label = self.classes[position]
         confidence = None if position is None else row[position]
-        return Answer([label], [dict(zip(self.keys, row))], [confidence])  # noqa: B905 - as long as each other
+        return label, [dict(zip(self.keys, row))], [confidence]  # noqa: B905 - as long as each other
 
     def _values(self, values: NDArray[Any]) -> Answer:
         if values.dtype.kind != "f" or np.isfinite(values).all():
@@ -147,6 +160,23 @@ class AnswerMaker:
             for output, values, table in zip(self._outputs, prediction.labels, tables, strict=True)
         ]
         return self._together(answers)
+
+    def tell_one(self, label: Any, table: NDArray[np.float64] | None) -> tuple[Any, Any, Any] | None:
+        """Return label, probabilities and confidence of one row of a model with one output.
+
+        Parameters
+        ----------
+        label : object
+            What the model said.
+        table : ndarray of shape (1, classes), optional
+            Its probabilities.
+
+        Returns
+        -------
+        tuple or None
+            As an `Answer` has them; None where there is more to tell, which `answer` does.
+        """
+        return self._outputs[0].tell(label, table)
 
     def _together(self, answers: list[Answer]) -> Answer:
         """Return the answers of several outputs as one: each row an object by the outputs' names."""

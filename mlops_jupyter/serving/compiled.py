@@ -55,7 +55,7 @@ class Reader:
         self._colons = sum(1 + column.name.count(":") for column in columns)
         self._texts = [i for i, column in enumerate(columns) if column.type == "string"]
         self._escapes = any(":" in column.name for column in columns)
-        self._plain = not (self._escapes or any(column.nullable for column in columns))
+        self.plain = not (self._escapes or any(column.nullable for column in columns))
         self._nullable = kind != "sparse" and any(column.nullable for column in columns)
 
     def read(self, body: bytes) -> Rows | None:
@@ -69,13 +69,23 @@ class Reader:
             return None
         if type(features) is self._record:
             rows = [astuple(features)]
-            if self._plain and body.count(b":") == self._colons + 1:
+            if self.plain and body.count(b":") == self._colons + 1:
                 return rows
         elif type(features[0] if features else None) is self._record:
             rows = self._records(features)
         else:
             return self._by_position(features, body)
         return self._once_each(rows, body)
+
+    def read_row(self, body: bytes) -> tuple[Any, ...] | None:
+        """Return the values of the one record in a body; None when that is not ordinary, or anything else."""
+        try:
+            features = self._decode(body).features
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+        if type(features) is not self._record or body.count(b":") != self._colons + 1:
+            return None
+        return astuple(features)
 
     def _records(self, features: list[Any]) -> Rows:
         try:

@@ -25,12 +25,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .gate import Gate, Reply
+    from .heads import Head
 
 log = logging.getLogger("model_server")
 
 PREDICT = b"/predict"
 _MOST_BYTES = 1 << 18  # of a body that may be answered at once
 _MOST_HEAD = 1 << 16  # of the lines before a body, of those that take several packets
+_STRANGERS = 64  # heads one after the other that were not known: then a connection's are looked up no more
+_OK = 200
 REQUEST_SECONDS = 60.0  # for the whole of a request to arrive
 
 
@@ -45,6 +48,8 @@ class Door(HttpToolsProtocol):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.gate = self.config.app.gate  # type: ignore[union-attr]
+        self._known, self._strange = self.gate.known_heads, 0
+        self._answered: Head | None = None  # that of the one request answered at once in a packet
         self._collecting = False  # a request that may be answered at once is arriving
         self._part = b""
         self._heading, self._head_bytes = False, 0
@@ -98,12 +103,41 @@ class Door(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take in a packet; of a head that never ends only so much, as the parser would gather it all."""
+        if self._strange < _STRANGERS and self._answer_known(data):
+            return
+        fresh, self._answered = not self._arriving, None
         super().data_received(data)
+        if self._answered is not None and fresh:
+            self._learn(data, self._answered)
         if self._heading:
             # the packet it began in may have been of another request for the most part
             self._head_bytes = 0 if self._head_bytes < 0 else self._head_bytes + len(data)
             if self._head_bytes > _MOST_HEAD and not self.transport.is_closing():
                 self._refuse(431, f"the head of the request is larger than {_MOST_HEAD} bytes")
+
+    def _answer_known(self, data: bytes) -> bool:
+        """Answer a packet that is one request with a head seen before, which need not be parsed again."""
+        if self._arriving or self._busy or self.pipeline or self.flow.write_paused:
+            return False
+        end = data.find(b"\r\n\r\n") + 4
+        head = self._known.get(data[:end])
+        if head is None:
+            self._strange += 1
+            return False
+        self._strange = 0
+        if len(data) - end != head.length:
+            return False
+        self._unset_keepalive_if_required()
+        reply = self._answer(head, data[end:])
+        if reply is not None:
+            self._write(reply)
+        return reply is not None
+
+    def _learn(self, data: bytes, head: Head) -> None:
+        """Keep the head of a packet that was one request, whole and ordinary, as its answer showed."""
+        end = data.find(b"\r\n\r\n") + 4
+        if len(data) - end == len(self._part) and head.plain and not self._arriving:
+            self._known.learn(data[:end], head, len(self._part))
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP in the form that all our refusals have."""
@@ -134,6 +168,7 @@ class Door(HttpToolsProtocol):
         self._heading = False
         self._collecting = (
             self.url == PREDICT and not self._busy and not self.pipeline and not self.expect_100_continue
+            and not self.flow.write_paused  # else who never reads fills our memory with answers
             and self.parser.get_method() == b"POST" and not self.parser.should_upgrade()
             and self.parser.should_keep_alive() and self.parser.get_http_version() == "1.1"
         )  # fmt: skip
@@ -154,17 +189,19 @@ class Door(HttpToolsProtocol):
         """Answer at once if that can be."""
         self._arriving = False
         if self._collecting:
-            reply = self._answer()
+            head = self.gate.read_head(self.headers)
+            reply = self._answer(head, self._part)
             if reply is not None:
                 self._collecting = False
+                self._answered = head if reply.outcome.status == _OK else None
                 self._write(reply)
                 return
             self._hand_over()
         super().on_message_complete()
 
-    def _answer(self) -> Reply | None:
+    def _answer(self, head: Head, body: bytes) -> Reply | None:
         try:
-            return self.gate.answer_now(self.headers, self._part)
+            return self.gate.answer_now(head, body)
         except Exception:
             log.exception("a prediction failed at the door")
             return None  # the other way has an answer to that

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from .access.doorkeeper import Refused
-from .call import JSON, Call, Outcome
+from .call import Call, Outcome
 from .dialects import ARROW, dialect
+from .heads import PROBE, VARIANT, Head, KnownHeads, make_head, request_id_of
 from .identifiers import new_prediction_id
 from .options import Options
 from .problems import InvalidRequest
@@ -32,10 +33,6 @@ if TYPE_CHECKING:
 
     Asked = Mapping[bytes, bytes]
 
-VARIANT, PROBE, REQUEST_ID = b"x-mlops-variant", b"x-mlops-probe", b"x-request-id"
-_RARE = frozenset({VARIANT, PROBE, b"content-encoding", b"transfer-encoding", b"expect", b"x-mlops-accept"})
-_PLAIN = JSON.decode()
-_LONGEST_REQUEST_ID = 128
 _ARROW = ARROW.encode()
 _NONE = ""  # version and variant of a request that was refused before one was chosen
 
@@ -82,40 +79,56 @@ class Gate:
         self.router, self.meter, self.doorkeeper, self.feedback = router, meter, doorkeeper, feedback
         self.most_bytes = max(body_limit(variant.contract.serving) for variant in router.variants)
         self._log, self._probe_token = access_log, probe_token
-        self._read_unit = compile_unit(options.unit)
+        self._read_unit, self._unit_in_body = compile_unit(options.unit), options.unit.startswith("field:")
+        self.known_heads = KnownHeads()
         self._series: dict[tuple[str, str], Series] = {}
         self._before_routing = meter.series(_NONE, _NONE)
         self._shadow = Shadow(self._shadowed, self._shadow_dropped)
 
-    def answer_now(self, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Reply | None:
-        """Answer ``POST /predict`` at once, or return None, nothing having happened, when that takes longer.
+    def read_head(self, headers: Sequence[tuple[bytes, bytes]]) -> Head:
+        """Return what the headers of a ``POST /predict`` say, for as many requests as have the same.
 
         Parameters
         ----------
         headers : sequence of tuple of bytes
             Names in lower case.
+        """
+        asked = dict(headers)
+        caller = None if self.doorkeeper is None else self.doorkeeper.recognise(asked)
+        return make_head(asked, None if self._unit_in_body else self._read_unit(asked, b""), caller)
+
+    def answer_now(self, head: Head, body: bytes) -> Reply | None:
+        """Answer ``POST /predict`` at once, or return None, nothing having happened, when that takes longer.
+
+        Parameters
+        ----------
+        head : Head
+            Of its headers, by `read_head`.
         body : bytes
             The body, whole.
         """
-        asked = dict(headers)
-        content_type = asked.get(b"content-type", b"")
-        if not _RARE.isdisjoint(asked) or content_type == _ARROW or asked.get(b"accept") == _ARROW:
+        if not head.plain:
             return None
-        kind = _PLAIN if content_type == JSON else content_type.decode("latin-1")
         begun, prediction_id = perf_counter(), new_prediction_id()
-        unit = self._read_unit(asked, body)
-        variant, role = self.router.choose(unit or prediction_id)
+        unit = self._read_unit(head.asked, body) if head.unit is None else head.unit
+        variant, role = self.router.choose(unit)
         if len(body) > variant.quick_bytes:
             return None
         key = ""
-        if self.doorkeeper is not None:
+        if head.caller is not None and self.doorkeeper is not None:
             try:
-                key = self.doorkeeper.admit(asked, "predict")
+                key = self.doorkeeper.let_in(head.caller, "predict")
             except Refused as refused:
-                return self.turn_away(refused, asked, "json", begun)
-        call = Call(body, prediction_id, role, "json", unit, begun, False, kind)
-        outcome = variant.answer_now(call)
-        return None if outcome is None else self._close(call, variant, outcome, asked, key)
+                return self.turn_away(refused, head.asked, "json", begun)
+        outcome = None
+        if head.row and variant.answer_row is not None:
+            outcome = variant.answer_row(body, prediction_id, role, unit, begun)
+            if outcome is not None and self._log is None and not self.router.shadows():
+                self.series(variant, role).answered(outcome.status, perf_counter() - begun)
+                return Reply(outcome, head.request_id or prediction_id.encode())
+        call = Call(body, prediction_id, role, "json", unit, begun, False, head.content_type)
+        outcome = outcome or variant.answer_now(call)
+        return None if outcome is None else self._close(call, variant, outcome, head.asked, key)
 
     async def answer(
         self,
@@ -146,7 +159,7 @@ class Gate:
         try:
             key = self.admit(asked, "predict")
             unit = self._read_unit(asked, body)
-            variant, role = self._choose(asked, unit or prediction_id, version)
+            variant, role = self._choose(asked, unit, version)
         except Refused as refused:
             return self.turn_away(refused, asked, spoken, begun)
         except InvalidRequest as refusal:
@@ -158,7 +171,9 @@ class Gate:
         )  # fmt: skip
         outcome = await self._awaited(variant, call)
         if outcome.gone and role != "stable" and version is None and VARIANT not in asked:
-            self._count(call, variant, outcome)  # it counts against the one that is gone
+            self._count(
+                variant, role, outcome, perf_counter() - begun
+            )  # it counts against the one that is gone
             variant, call = self.router.stable(), replace(call, role="stable")
             outcome = await self._awaited(variant, call)
         return self._close(call, variant, outcome, asked, key)
@@ -178,16 +193,20 @@ class Gate:
         call = Call(b"", new_prediction_id(), begun=begun)
         outcome = dialect(spoken).refuse(InvalidRequest(refused.status, refused.error), call)
         outcome.headers = (*outcome.headers, *refused.headers)
-        return self._close_early(outcome, asked, begun)
+        return self.done(outcome, asked, begun)
 
     def refuse(self, refusal: InvalidRequest, asked: Asked, spoken: str, begun: float) -> Reply:
         """Answer a request that no variant will see."""
         call = Call(b"", new_prediction_id(), begun=begun)
-        return self._close_early(dialect(spoken).refuse(refusal, call), asked, begun)
+        return self.done(dialect(spoken).refuse(refusal, call), asked, begun)
 
     def done(self, outcome: Outcome, asked: Asked, begun: float) -> Reply:
         """Answer what needed no variant."""
-        return self._close_early(outcome, asked, begun)
+        seconds, request_id = perf_counter() - begun, self.told_id(asked)
+        self._before_routing.answered(outcome.status, seconds)
+        if self._log is not None:
+            self._log.refused(outcome, request_id, seconds)
+        return Reply(outcome, request_id)
 
     def told(self, outcome: Outcome, asked: Asked) -> Reply:
         """Answer what is about the server itself, which is not counted."""
@@ -235,7 +254,8 @@ class Gate:
         request_id = request_id_of(asked) or call.prediction_id.encode()
         if call.probe:
             return Reply(outcome, request_id)
-        seconds = self._count(call, variant, outcome)
+        seconds = perf_counter() - call.begun
+        self._count(variant, call.role, outcome, seconds)
         if self._log is not None:
             self._log.answered(call, variant, outcome, request_id, seconds, key)
         shadows = self.router.shadows()
@@ -243,37 +263,14 @@ class Gate:
             self._shadow.copy(call, shadows)
         return Reply(outcome, request_id)
 
-    def _count(self, call: Call, variant: Variant, outcome: Outcome) -> float:
-        """Count an outcome, and return how many seconds it took."""
-        seconds = perf_counter() - call.begun
-        series = self.series(variant, call.role)
+    def _count(self, variant: Variant, role: str, outcome: Outcome, seconds: float) -> None:
+        series = self.series(variant, role)
         series.answered(outcome.status, seconds)
         if outcome.problems:
             series.invalid(outcome.problems)
-        return seconds
-
-    def _close_early(self, outcome: Outcome, asked: Asked, begun: float) -> Reply:
-        seconds = perf_counter() - begun
-        self._before_routing.answered(outcome.status, seconds)
-        request_id = request_id_of(asked) or new_prediction_id().encode()
-        if self._log is not None:
-            self._log.refused(outcome, request_id, seconds)
-        return Reply(outcome, request_id)
 
     def _shadowed(self, variant: Variant, outcome: Outcome, seconds: float) -> None:
-        series = self.series(variant, "shadow")
-        series.answered(outcome.status, seconds)
-        if outcome.problems:
-            series.invalid(outcome.problems)
+        self._count(variant, "shadow", outcome, seconds)
 
     def _shadow_dropped(self, variant: Variant) -> None:
         self.series(variant, "shadow").dropped(1)
-
-
-def request_id_of(asked: Asked) -> bytes:
-    """Return the request id that a caller gave, empty when none can be sent back."""
-    value: Any = asked.get(REQUEST_ID)
-    if value is None:
-        return b""
-    plain = len(value) <= _LONGEST_REQUEST_ID and value.isascii() and value.decode().isprintable()
-    return bytes(value) if plain else b""

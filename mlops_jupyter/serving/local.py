@@ -16,6 +16,7 @@ from .dialects.records import DIALECT as RECORDS
 from .examples import example_record
 from .lanes import Delayed, Lane
 from .options import Options
+from .plain_row import compile_row
 from .problems import InvalidRequest, Problem, invalid
 from .recent import RecentAnswers
 
@@ -80,6 +81,7 @@ class LocalVariant:
         self._timeout = options.timeout
         self._lane = Lane(options.concurrency or os.cpu_count() or 1, options.queue, options.timeout)
         self._recent = RecentAnswers(options.cache, self._met) if options.cache else None
+        self.answer_row = None if self._recent else compile_row(package, self._validator, self._record_row)
         self._several = len(package.schema["output"]["outputs"]) > 1
         quick = self._measure()  # this warms the model, too
         # the user's own code may hang one day, however quick it was now: never in the event loop
@@ -163,8 +165,9 @@ class LocalVariant:
         call, batch = answered.call, answered.request.batch
         if self._record_row is not None and batch.rows == 1 and batch.block is not None:
             tables = answered.prediction.probabilities
-            labels, table = answered.answer.predictions, tables[0] if tables else None
-            if self._record_row(call, batch.block, labels, table):
+            values, scores = batch.block.tobytes(), tables[0].tobytes() if tables else b""
+            labels, seconds = answered.answer.predictions, perf_counter() - call.begun
+            if self._record_row(call.prediction_id, call.unit, call.role, seconds, values, scores, labels):
                 return
         rows, labels, tables = self._recorded(answered)
         seconds = perf_counter() - call.begun

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .call import Call, Outcome
+    from .plain_row import AnswerRow
     from .router import Mode, Variant
 
 _GRACE = 0.1  # seconds for the other side's own 504 to arrive, which keeps the connection
@@ -64,6 +65,7 @@ class RemoteVariant:
         self._timeout = options.timeout
         self._most = (options.concurrency or os.cpu_count() or 1) + options.queue
         self._pool = Pool(socket)
+        self.answer_row: AnswerRow | None = None  # nothing is answered without a wait
         self.depth = 0  # passed on and not yet answered
 
     def answer_now(self, call: Call) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from hashlib import blake2b
+from random import getrandbits
 from typing import TYPE_CHECKING, Any
 
 from .router import Variant, variant_entry
@@ -120,6 +121,8 @@ class WeightedRouter:
         return self._arms
 
     def _place(self, unit: str) -> int:
+        if not unit:  # nobody's request
+            return getrandbits(64)
         return int.from_bytes(blake2b(unit.encode(), salt=self._salt, digest_size=8).digest())
 
 

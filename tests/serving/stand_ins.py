@@ -17,6 +17,7 @@ class Named:
 
     mode = "local"
     depth = 0
+    answer_row = None
     contract = Contract("churn", {"input": {"columns": []}}, {})
 
     def __init__(self, slot: int, version: str, quick: bool = True) -> None:

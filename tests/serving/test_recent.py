@@ -42,7 +42,7 @@ class Served:
 
     def ask(self, body: bytes, **headers: str):
         asked = {**JSON, **{name.encode(): value.encode() for name, value in headers.items()}}
-        reply = self.gate.answer_now(list(asked.items()), body)
+        reply = self.gate.answer_now(self.gate.read_head(list(asked.items())), body)
         return (reply or asyncio.run(self.gate.answer(asked, body))).outcome
 
     def met(self) -> tuple[int, int]:

@@ -186,7 +186,7 @@ def test_a_unit_from_nowhere_is_refused(source):
 def asked(gate: Gate, headers=(), body: bytes = b"{}") -> tuple[int, object]:
     """Return status and document of an answer, by the way that the door would choose."""
     pairs = [(b"host", b"127.0.0.1"), *headers]
-    reply = gate.answer_now(pairs, body) or asyncio.run(gate.answer(dict(pairs), body))
+    reply = gate.answer_now(gate.read_head(pairs), body) or asyncio.run(gate.answer(dict(pairs), body))
     return reply.outcome.status, json.loads(reply.outcome.body)
 
 

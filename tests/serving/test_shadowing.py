@@ -69,7 +69,7 @@ def gate_of(stable: Named, *shadows: Behind, probe_token: bytes = b"") -> Gate:
 def ask(gate: Gate, body: bytes = b"{}", **headers: bytes) -> Outcome:
     """Ask as the door does."""
     more = {name.replace("_", "-").encode(): value for name, value in headers.items()}
-    reply = gate.answer_now(list({**ASKED, **more}.items()), body)
+    reply = gate.answer_now(gate.read_head(list({**ASKED, **more}.items())), body)
     assert reply is not None
     return reply.outcome
 

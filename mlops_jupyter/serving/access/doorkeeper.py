@@ -6,9 +6,10 @@ which ends in logs and histories. It is not kept, and no refusal repeats it.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from time import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .hosts import Hosts, is_loopback
 from .keys import KEYS, OWNER, KeyRing
@@ -41,6 +42,21 @@ class Refused(Exception):  # noqa: N818 - it says what is so
     def __init__(self, status: int, error: str, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
         super().__init__(status, error, headers)
         self.status, self.error, self.headers = status, error, headers
+
+
+class Caller(NamedTuple):
+    """Who sends a request, as its headers say.
+
+    Parameters
+    ----------
+    problem : tuple or None
+        Status and sentence, when it calls us by a name that is not ours.
+    digest : bytes
+        SHA-256 of the secret that it bears; empty without one.
+    """
+
+    problem: tuple[int, str] | None
+    digest: bytes
 
 
 class Doorkeeper:
@@ -95,40 +111,45 @@ class Doorkeeper:
         Refused
             When it may not come in.
         """
-        self.check_host(headers)
-        return self.check_key(headers, scope, counted=counted)
+        return self.let_in(self.recognise(headers), scope, counted=counted)
 
-    def check_host(self, headers: Mapping[bytes, bytes]) -> None:
-        """Refuse a name that is not ours; not needed for gRPC, which no page of a browser speaks."""
-        problem = self._hosts.problem(headers)
-        if problem:
-            raise Refused(*problem)
+    def recognise(self, headers: Mapping[bytes, bytes]) -> Caller:
+        """Return who sends a request by its headers, for as many requests as have the same."""
+        return Caller(self._hosts.problem(headers), _digest_in(headers))
+
+    def let_in(self, caller: Caller, scope: Scope, *, counted: bool = True) -> str:
+        """Do as `admit` for a caller that was recognised."""
+        if caller.problem:
+            raise Refused(*caller.problem)
+        return self._let_in(caller.digest, scope, counted)
 
     def check_key(self, headers: Mapping[bytes, bytes], scope: Scope, *, counted: bool = True) -> str:
-        """Do as `admit`, but for the host."""
+        """Do as `admit`, but for the host, which needs no check with gRPC: no page of a browser speaks it."""
+        return self._let_in(_digest_in(headers), scope, counted)
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self._buckets.close()
+
+    def _let_in(self, digest: bytes, scope: Scope, counted: bool) -> str:
         ring = self._ring
         ring.look()
         if not ring.required:
             if self._options.rate and counted:
                 self._count("", None, None)
             return ""
-        key = self._key(headers)
+        key = self._key(digest)
         _check(key, scope)
         if counted and key.id != OWNER:
             self._count(key.id, key.rate, key.burst)
         return key.id
 
-    def close(self) -> None:
-        """Let go of the files."""
-        self._buckets.close()
-
-    def _key(self, headers: Mapping[bytes, bytes]) -> Key:
+    def _key(self, digest: bytes) -> Key:
         if not self._ring.readable:
             raise Refused(503, "the keys of this deployment cannot be read, so nobody is let in")
-        secret = secret_in(headers)
-        if not secret:
+        if not digest:
             raise _unknown(f"a key is needed; {_HOW}")
-        key = self._ring.find(secret)
+        key = self._ring.find_digest(digest)
         if key is None:
             raise _unknown("the key is not known here", "invalid_token")
         return key
@@ -149,6 +170,11 @@ class Doorkeeper:
         own = limit_of(rate, burst)
         limit = own or limit_of(self._options.rate, burst or self._options.burst)
         return Allowance(self._buckets, caller, limit, self._workers) if limit else None
+
+
+def _digest_in(headers: Mapping[bytes, bytes]) -> bytes:
+    secret = secret_in(headers)
+    return hashlib.sha256(secret).digest() if secret else b""
 
 
 def secret_in(headers: Mapping[bytes, bytes]) -> bytes:

@@ -186,7 +186,11 @@ class KeyRing:
 
     def find(self, secret: bytes) -> Key | None:
         """Return the key with a secret, expired and revoked ones too; None when there is none."""
-        return self._by_digest.get(hashlib.sha256(secret).digest())
+        return self.find_digest(hashlib.sha256(secret).digest())
+
+    def find_digest(self, digest: bytes) -> Key | None:
+        """Do as `find` for the SHA-256 of a secret."""
+        return self._by_digest.get(digest)
 
     def _look_at(self, path: Path) -> None:
         try:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..call import Answered, Call
     from ..validation import Request, Validator
 
-_JSON = frozenset({"application/json", "text/json"})
+TYPES = frozenset({"application/json", "text/json"})
 
 
 class Records:
@@ -21,7 +21,7 @@ class Records:
 
     def read(self, validator: Validator, call: Call) -> Request:
         """Return the rows of a call."""
-        if call.content_type not in _JSON:
+        if call.content_type not in TYPES:
             _require_json(call.content_type)
         return validator.parse(call.body)
 
@@ -52,7 +52,7 @@ class Records:
 def _require_json(content_type: str) -> None:
     media, _, parameters = content_type.partition(";")
     charset = parameters.replace(" ", "").replace('"', "").lower().removeprefix("charset=")
-    if media.strip().lower() not in _JSON or charset not in ("", "utf-8", "utf8"):
+    if media.strip().lower() not in TYPES or charset not in ("", "utf-8", "utf8"):
         sent = f"content type {content_type[:40]!r}" if content_type else "no content type"
         raise InvalidRequest(415, f"{sent}; send application/json")
 

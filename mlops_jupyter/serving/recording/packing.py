@@ -9,7 +9,7 @@ in an array, answered with one label; all else is left as it came.
 from __future__ import annotations
 
 import struct
-from time import perf_counter, time_ns
+from time import time_ns
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..call import Call
     from .entries import Entry
     from .layout import Layout
 
@@ -45,9 +44,18 @@ class Record(Protocol):
 
 
 class RecordRow(Protocol):
-    """Takes one answered row, its label in a list, and its probabilities if there are any."""
+    """Takes one answered row: its doubles and its probabilities as bytes, its label in a list."""
 
-    def __call__(self, call: Call, block: NDArray[Any], labels: list[object], table: Any) -> bool:
+    def __call__(
+        self,
+        prediction_id: str,
+        unit: str,
+        role: str,
+        seconds: float,
+        values: bytes,
+        scores: bytes,
+        labels: list[object],
+    ) -> bool:
         """Return whether it had the form of the layout; else nothing was taken."""
         ...
 
@@ -82,17 +90,21 @@ def row_packing(layout: Layout, add: Add) -> RecordRow | None:
     """Return what packs one answered row of doubles, the most ordinary of all; None where rows are others."""
     if not packs(layout) or any(feature.type != "double" for feature in layout.features):
         return None
-    pack, scores = struct.Struct(_BEFORE).pack, 8 * _scores(layout)
+    pack, width = struct.Struct(_BEFORE).pack, 8 * _scores(layout)
 
-    def record_row(call: Call, block: NDArray[Any], labels: list[object], table: Any) -> bool:
-        before = pack(time_ns(), _ANSWERED, perf_counter() - call.begun)
-        if not scores:
-            data = before + block.tobytes()
-        elif table.nbytes == scores:
-            data = b"".join((before, block.tobytes(), table.tobytes()))
-        else:
+    def record_row(
+        prediction_id: str,
+        unit: str,
+        role: str,
+        seconds: float,
+        values: bytes,
+        scores: bytes,
+        labels: list[object],
+    ) -> bool:
+        if len(scores) != width:
             return False
-        add((data, call.prediction_id, call.unit, call.role, labels), 0)
+        data = pack(time_ns(), _ANSWERED, seconds) + values + scores
+        add((data, prediction_id, unit, role, labels), 0)
         return True
 
     return record_row

@@ -9,7 +9,7 @@ import numpy as np
 from .prediction import Prediction, as_declared, gives_probabilities, split_outputs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -22,6 +22,10 @@ MISSING_TEXT = (
 MATRIX = "features"  # the one input of a graph that takes all columns as one matrix of doubles
 _FEW = 32
 _DECLARED = {"long": np.dtype("int64"), "integer": np.dtype("int64"), "double": np.dtype("float64")}
+_AS_THEY_ARE = frozenset({
+    ("long", "tensor(int64)"), ("integer", "tensor(int64)"), ("double", "tensor(double)"),
+    ("string", "tensor(string)"),
+})  # fmt: skip
 _NUMPY = {"tensor(double)": np.float64, "tensor(float)": np.float32, "tensor(int64)": np.int64}
 
 
@@ -59,6 +63,18 @@ class GraphRuntime:
         self._wanted = [o.name for o in self._session.get_outputs()][
             : 2 if gives_probabilities(schema) else 1
         ]
+
+    @property
+    def ask_matrix(self) -> Callable[[NDArray[np.float64]], list[Any]] | None:
+        """What answers a matrix of doubles with labels, and probabilities if there are any, as it has them.
+
+        None where the columns go in one by one, or labels need a closer look.
+        """
+        first = self._session.get_outputs()[0].type
+        if not self._plain or (self._outputs[0]["type"], first) not in _AS_THEY_ARE:
+            return None
+        ask, wanted = self._ask, self._wanted
+        return lambda matrix: ask(wanted, {MATRIX: matrix}, None)
 
     def predict(self, batch: Batch) -> Prediction:
         """Answer a validated batch."""

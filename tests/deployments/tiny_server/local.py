@@ -18,6 +18,7 @@ class LocalVariant:
     contract = CONTRACT
     quick_bytes = -1
     depth = 0
+    answer_row = None
 
     def __init__(self, slot, package, options=None, recorder=None):
         self.slot, self.digest = slot, "d" * 64
