@@ -71,18 +71,21 @@ class Keeping:
         """Count, again and again, what could not be captured."""
         while True:
             await asyncio.sleep(EVERY)
-            for version, recorder in self._recorders.items():
-                dropped = recorder.dropped
-                if dropped != self._told.get(version, 0):
-                    series = self.meter.series(version, _ANY_ROLE)
-                    series.dropped(dropped - self._told.get(version, 0))
-                    self._told[version] = dropped
+            self._count_dropped()
 
     async def close(self) -> None:
         """Write what waits, and be done."""
         for recorder in self._recorders.values():
             await asyncio.to_thread(recorder.close, CLOSE_SECONDS)
+        self._count_dropped()  # also what there was no time left to write
         self.meter.close()
+
+    def _count_dropped(self) -> None:
+        for version, recorder in self._recorders.items():
+            dropped, told = recorder.dropped, self._told.get(version, 0)
+            if dropped != told:
+                self.meter.series(version, _ANY_ROLE).dropped(dropped - told)
+                self._told[version] = dropped
 
 
 class Front:
