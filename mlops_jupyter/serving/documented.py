@@ -1,33 +1,31 @@
-"""The documented surface: FastAPI over the same pages, the OpenAPI document, and the page that shows it."""
+"""The documentation by FastAPI: the OpenAPI document, and the page that shows it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 from fastapi import FastAPI
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from .docs import add_docs
 from .openapi import openapi_document
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from fastapi import Request
 
-    from .about import About, Page
+    from .about import About
     from .router import Router
 
 
 def make(about: About, router: Router) -> FastAPI:
-    """Return the documented application of a server.
+    """Return the application that documents a server.
 
     Parameters
     ----------
     about : About
-        Its pages.
+        The pages to document beside predictions; the server itself answers them.
     router : Router
         Whose stable variant has the columns that are shown.
     """
@@ -43,29 +41,9 @@ def make(about: About, router: Router) -> FastAPI:
     def title() -> str:
         return f"{router.stable().contract.model} {router.stable().version}"
 
-    for path, page in about.pages.items():
-        app.add_api_route(path, _endpoint(about, page), include_in_schema=False)
     app.add_api_route("/openapi.json", openapi, include_in_schema=False)
     add_docs(app, title)
     return app
-
-
-def _endpoint(about: About, page: Page) -> Callable[[Request], Awaitable[Response]]:
-    """Return the page as FastAPI calls it; a server that has it as plain ASGI never does."""
-
-    async def endpoint(request: Any) -> Response:
-        reply = await about.reply(page, dict(request.headers.raw))
-        outcome = reply.outcome
-        return Response(outcome.body, outcome.status, media_type=outcome.content_type.decode())
-
-    endpoint.__annotations__["request"] = _request_type()
-    return endpoint
-
-
-def _request_type() -> type:
-    from fastapi import Request
-
-    return Request
 
 
 async def _refuse(_: Request, refusal: Exception) -> JSONResponse:
