@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 
 V2 = "/v2"
+DOCS = ("/", "/docs", "/openapi.json")
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,10 @@ class About:
         outcome.headers = ((b"allow", b"GET, HEAD"),)
         return self._gate.told(outcome, asked)
 
+    def unknown(self, asked: Mapping[bytes, bytes]) -> Reply:
+        """Answer what is asked of a path where nothing is."""
+        return self._gate.told(_json({"error": "Not Found"}, 404), asked)
+
     def v2(self, path: str, asked: Mapping[bytes, bytes]) -> Reply | None:
         """Answer a GET below ``/v2``, None when nothing is there."""
         outcome = v2_get(path, self._gate)
@@ -127,6 +132,11 @@ class About:
         from .metrics.exposition import CONTENT_TYPE, exposition
 
         return Outcome(200, exposition(self._gate.meter.folder or self._gate.meter), CONTENT_TYPE)
+
+
+def is_documentation(path: str) -> bool:
+    """Return whether a path is of the documentation, which takes long to load."""
+    return path in DOCS or path.startswith("/docs/")
 
 
 def _json(document: dict[str, Any], status: int = 200) -> Outcome:

@@ -1,7 +1,7 @@
 """The ASGI application of a deployment.
 
-What is asked for all day is plain ASGI. FastAPI documents it, and answers the rest: as it takes as long to
-import as everything else together, it is imported when somebody first asks for the documentation.
+What is asked for all day is plain ASGI. FastAPI documents it: as it takes as long to import as everything
+else together, it is imported when somebody first asks for the documentation.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from .about import V2, About
+from .about import V2, About, is_documentation
 from .aside import load_aside
 from .gate import Gate
 from .metrics.meter import Meter
@@ -60,6 +60,8 @@ class ModelServer:
         asked = dict(scope["headers"])
         told = scope["method"] in ("GET", "HEAD")
         reply = await self._told(path, asked) if told else self.about.not_by(scope["method"], path, asked)
+        if reply is None and not is_documentation(path):
+            reply = self.about.unknown(asked)
         if reply is not None:
             await send_reply(send, reply, closing=self.gate.router.draining)
             return

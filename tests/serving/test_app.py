@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from dataclasses import replace
 
 import httpx
@@ -184,6 +185,13 @@ def test_a_slow_model_leaves_the_loop_free(package, flight):
     ticks, status = asyncio.run(exchange())
     assert status == 200
     assert ticks > 3
+
+
+def test_who_asks_for_what_is_not_there_does_not_make_the_documentation_load(package, monkeypatch):
+    monkeypatch.setitem(sys.modules, "mlops_jupyter.serving.documented", None)  # importing it fails
+    app = create_app(SingleRouter(LocalVariant(0, package)))
+    for method, path in (("GET", "/wp-login.php"), ("POST", "/nothing"), ("GET", "/docsx")):
+        assert ask(app, method, path).status_code == 404
 
 
 def test_an_unknown_path_is_404_and_a_prefix_is_understood(package, flight):
