@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from .condensing import condense
+from .direct import DirectWriter
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,6 +62,7 @@ class StreamFiles:
         self._folder, self._writer, self._largest = folder, writer, largest
         self._head = schema.serialize()
         self._file: _Open | None = None
+        self._direct = DirectWriter()
         self.written = 0
 
     @property
@@ -98,6 +100,7 @@ class StreamFiles:
         return file
 
     def _make(self) -> _Open:
+        self._direct.try_again()
         now = time.time()
         moment = datetime.fromtimestamp(now, UTC)
         path = self._folder / f"{moment:%Y%m%dT%H%M%S.%fZ}-{self._writer}-{os.getpid()}{SUFFIX}"
@@ -112,7 +115,7 @@ class StreamFiles:
         left, offset = memoryview(data), file.size
         try:
             while left:
-                written = os.pwrite(file.descriptor, left, offset)
+                written = self._direct.write(file.descriptor, left, offset)
                 left, offset = left[written:], offset + written
         except OSError:
             with contextlib.suppress(OSError):
