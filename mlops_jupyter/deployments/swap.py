@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from mlops_jupyter.errors import ConflictError, MlopsError, RefusedError, UnavailableError
-from mlops_jupyter.serving.examples import example_record
+from mlops_jupyter.serving.examples import example_body
 from mlops_jupyter.serving.spec import WEIGHTS, generation_folder
 from mlops_jupyter.serving.weights import sync_weights, write_weights
 from mlops_jupyter.store import audit
@@ -190,7 +190,7 @@ def _arguments(event: DeploymentEvent) -> dict[str, Any]:
 def _first_answer(folder: Path, target: VariantSpec) -> dict[str, Any]:
     """Ask the running server for the package's example until the wanted version has answered it."""
     schema = json.loads((Path(target.package) / "model" / "feature_schema.json").read_bytes())
-    body = json.dumps({"features": example_record(schema)}).encode()
+    body = example_body(schema)
     deadline = time.monotonic() + _ANSWERS_WITHIN
     probe = {PROBE: probe_token(folder)}
     with open_endpoint(folder, _ANSWERS_WITHIN) as endpoint:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -33,6 +35,19 @@ def example_record(schema: Mapping[str, Any]) -> dict[str, Any]:
     {'distance': 200.0}
     """
     return {column["name"]: _example(column) for column in schema["input"]["columns"]}
+
+
+def example_body(schema: Mapping[str, Any], rows: int = 1) -> bytes:
+    """Return a request of that record, or of so many like it.
+
+    Examples
+    --------
+    >>> column = {"name": "distance", "type": "double", "dtype": "float64", "example": 200.0}
+    >>> example_body({"input": {"columns": [column]}})
+    b'{"features":{"distance":200.0}}'
+    """
+    record = example_record(schema)
+    return orjson.dumps({"features": [record] * rows if rows > 1 else record})
 
 
 def _example(column: Mapping[str, Any]) -> Any:

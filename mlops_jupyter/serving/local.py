@@ -8,12 +8,10 @@ from dataclasses import replace
 from time import perf_counter, time_ns
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from .call import Answered, Call, Outcome
 from .dialects import ARROW, dialect, writer_of
 from .dialects.records import DIALECT as RECORDS
-from .examples import example_record
+from .examples import example_body
 from .lanes import Delayed, Lane
 from .options import Options
 from .plain_row import compile_row
@@ -225,19 +223,15 @@ class LocalVariant:
             return None
         from .batching import Batcher, measure_batching
 
-        request = self._validator.parse(self._example(1))
+        request = self._validator.parse(example_body(self.contract.schema))
         pays = options.batching or measure_batching(self._package.runtime.predict, request.batch)
         return Batcher(self._predict, self._lane) if pays else None
-
-    def _example(self, rows: int) -> bytes:
-        record = example_record(self.contract.schema)
-        return orjson.dumps({"features": [record] * rows if rows > 1 else record})
 
     def _measure(self) -> int:
         """Return the size of the largest body answered within a millisecond."""
         quick, rows = _NEVER, 1
         while rows <= _MOST_ROWS:
-            body = self._example(rows)
+            body = example_body(self.contract.schema, rows)
             if self._seconds(body) > _QUICK:
                 break
             quick, rows = len(body), rows * 4

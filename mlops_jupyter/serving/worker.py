@@ -27,7 +27,7 @@ from .app import create_app
 from .aside import settle
 from .call import Call
 from .door import Door
-from .examples import example_record
+from .examples import example_body
 from .front import Front, Keeping
 from .loading import load
 from .local import LocalVariant
@@ -265,11 +265,10 @@ def socket_path(sockets: Path, generation: int, slot: int) -> str:
 
 
 async def _warmed(spec: VariantSpec, options: Options, keeping: Keeping) -> LocalVariant:
-    """Load a version and ask it for one prediction: the first caller finds everything ready."""
+    """Load a version, which warms it, and ask it as callers will: one that cannot answer is not to serve."""
     package = load(Path(spec.package), spec.digest)
     variant = LocalVariant(spec.slot, package, options, keeping.recorder(package, spec))
-    body = orjson.dumps({"features": example_record(variant.contract.schema)})
-    outcome = await variant.respond(Call(body, "warm-up", probe=True))
+    outcome = await variant.respond(Call(example_body(variant.contract.schema), "warm-up", probe=True))
     if outcome.status != 200:
         said = outcome.body.decode()[:300]
         raise RuntimeError(f"version {variant.version} does not answer its own example: {said}")
