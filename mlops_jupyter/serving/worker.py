@@ -241,9 +241,11 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         # here and not after serve(), which ends in the signal that it was ended by
         sweeping = asyncio.create_task(self._sweep())
-        await asyncio.gather(super().shutdown(sockets), self._parts.finish())
-        sweeping.cancel()
-        await self._parts.close()
+        try:
+            await asyncio.gather(super().shutdown(sockets), self._parts.finish())
+        finally:  # whatever befell the connections: what waits to be written is not theirs
+            sweeping.cancel()
+            await self._parts.close()
 
     async def _sweep(self) -> None:
         """End the connections that were being accepted when all others were told to end."""
