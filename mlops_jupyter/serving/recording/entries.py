@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from .arrays import nothing, numbers, repeated, same_text, texts
+from .arrays import nothing, numbers, repeated, repeated_number, repeated_text, same_text, texts
 from .features import FeatureArrays
 from .layout import UTC, Layout, arrow_schema
 from .packing import unpack
@@ -36,6 +36,7 @@ Said: TypeAlias = tuple[tuple[Any, ...], ...]
 
 FORMAT = "1"
 MOST_ROWS = 8192  # of one record batch
+_AT_ONCE = 128 * 1024  # values of features laid out at a stretch: some 200 us
 _PACKED = 5  # items of an entry that was packed
 _FIRST = itemgetter(0)
 _GOT = ", got "  # what follows it in an error is a value of the request
@@ -80,17 +81,37 @@ class Entries:
         entries = len(rows)
         counts = None if rows[0] is None else _counts(rows)
         total = entries if counts is None else int(counts.sum())
-        if total == entries:
-            counts = None
-        request = self._request([repeated(values, counts) for values in (*said[:6], said[9])], total)
-        request.insert(1, _numbers(counts, total))
-        step_aside()
+        pause = step_aside if total * len(self._layout.features) > _AT_ONCE else _go_on
+        request = self._request_of_one(said, total) if entries == 1 else self._request_of(said, counts, total)
+        pause()
         features = self._rows(rows, total)
-        step_aside()
+        pause()
         predictions = self._results.predictions(None if labels[0] is None else labels, total)
         scores = self._results.scores(None if tables[0] is None else tables, total)
         arrays = [*request, *features, *predictions, *scores]
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+
+    def _request_of(self, said: Said, counts: NDArray[np.int64] | None, total: int) -> list[pa.Array]:
+        if total == len(said[0]):
+            counts = None
+        request = self._request([repeated(values, counts) for values in (*said[:6], said[9])], total)
+        request.insert(1, _numbers(counts, total))
+        return request
+
+    def _request_of_one(self, said: Said, rows: int) -> list[pa.Array]:
+        """Return the columns of one request, which says the same of all its rows."""
+        time, id_, unit, role, status, seconds = (values[0] for values in said[:6])
+        return [
+            repeated_text(id_, rows),
+            numbers(np.arange(rows), "int32"),
+            repeated_text(self._unit(unit), rows),
+            repeated_number(time // 1000, UTC, rows),
+            same_text(role, rows),
+            same_text(self._version, rows),
+            repeated_number(status, "int16", rows),
+            repeated_number(seconds, "double", rows),
+            repeated_text(self._error(said[9][0]), rows),
+        ]
 
     def _of_packed(self, entries: Sequence[Packed]) -> pa.RecordBatch:
         import pyarrow as pa
@@ -124,22 +145,32 @@ class Entries:
         if isinstance(rows[0], list):
             return self._features.of_rows(rows[0] if len(rows) == 1 else list(chain.from_iterable(rows)))
         if isinstance(rows[0], np.ndarray):
-            return self._features.of_block(np.concatenate(rows))
+            return self._features.of_blocks(rows)
         return self._features.of_batches(rows)
 
     def _units(self, units: Sequence[str]) -> pa.Array:
         if self._layout.unit == "masked" or not any(units):
             return nothing("string", len(units))
-        if self._layout.unit == "hashed" and self._hasher is not None:
-            return texts([self._hasher.hashed(unit or None) for unit in units])
-        return texts(units if all(units) else [unit or None for unit in units])
+        if self._layout.unit == "plain" and all(units):
+            return texts(units)
+        return texts(list(map(self._unit, units)))
+
+    def _unit(self, unit: str) -> str | None:
+        if self._layout.unit == "masked" or not unit:
+            return None
+        return self._hasher.hashed(unit) if self._layout.unit == "hashed" and self._hasher else unit
 
     def _errors(self, errors: Sequence[str], rows: int) -> pa.Array:
-        if not any(errors):
-            return nothing("string", rows)
+        return texts(list(map(self._error, errors))) if any(errors) else nothing("string", rows)
+
+    def _error(self, error: str) -> str | None:
         if self._layout.secretive:
-            errors = [error.partition(_GOT)[0] for error in errors]
-        return texts([error or None for error in errors])
+            error = error.partition(_GOT)[0]
+        return error or None
+
+
+def _go_on() -> None:
+    """Do not step aside: it is not long."""
 
 
 def _parted(entries: Sequence[Entry | Packed]) -> tuple[list[Packed], list[Entry]]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .arrays import array_of, columns, nothing, objects, texts
+from .arrays import array_of, columns, doubles, nothing, objects, texts
 from .packing import CODES
 from .pieces import pieces
 
@@ -90,16 +90,17 @@ class FeatureArrays:
         """Return the arrays of validated batches."""
         blocks = [batch.block for batch in batches if batch.block is not None]
         if self._all_doubles and len(blocks) == len(batches):
-            return self.of_block(np.concatenate(blocks))
+            return self.of_blocks(blocks)
         return [
             self._column(feature, [batch.columns[feature.name] for batch in batches])
             for feature in self._features
         ]
 
-    def of_block(self, block: NDArray[Any]) -> list[pa.Array]:
-        """Return the arrays of a block of values, of shape (rows, features)."""
+    def of_blocks(self, blocks: Sequence[NDArray[Any]]) -> list[pa.Array]:
+        """Return the arrays of blocks of values, of shape (rows, features)."""
+        block = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
         if self._all_doubles:
-            return columns(block.T, "double", np.isnan(block.T))
+            return doubles(np.ascontiguousarray(block.T))
         return [self._values(feature, block[:, i]) for i, feature in enumerate(self._features)]
 
     def of_table(self, table: NDArray[np.int64]) -> list[pa.Array]:

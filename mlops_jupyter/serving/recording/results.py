@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .arrays import array_of, columns, nothing, objects
+from .arrays import array_of, doubles, nothing, objects
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,11 +59,11 @@ class ResultArrays:
             return [array for each in self._scores for array in _nothing(each, rows)]
         outputs = _by_output(tables, len(self._scores), axes=2)
         blocks = [_table(parts, len(each)) for parts, each in zip(outputs, self._scores, strict=True)]
-        return [array for block in blocks for array in columns(block.T, "double", np.isnan(block.T))]
+        return [array for block in blocks for array in doubles(np.ascontiguousarray(block.T))]
 
     def scores_of_table(self, table: NDArray[np.float64]) -> list[pa.Array]:
         """Return the arrays of all scores, from a table of shape (scores, rows)."""
-        return columns(table, "double", np.isnan(table)) if len(table) else []
+        return doubles(table)
 
 
 def _nothing(captured: Sequence[Captured], rows: int) -> list[pa.Array]:
