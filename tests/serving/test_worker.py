@@ -11,13 +11,17 @@ import uvicorn
 from mlops_jupyter.serving import worker
 
 
-async def nothing(*_: object) -> None:
+async def app(scope, receive, send) -> None:
+    pass
+
+
+async def nothing() -> None:
     pass
 
 
 def server_with(finish=nothing, close=nothing) -> worker._Server:
     """A server that has begun, without a socket."""
-    config = uvicorn.Config(nothing, lifespan="off", timeout_graceful_shutdown=worker.FINISH)
+    config = uvicorn.Config(app, lifespan="off", timeout_graceful_shutdown=worker.FINISH)
     config.load()
     server = worker._Server(config, nothing, SimpleNamespace(finish=finish, close=close))
     server.servers, server.lifespan = [], config.lifespan_class(config)
