@@ -30,7 +30,11 @@ async def keep_renewed(context: ssl.SSLContext, certificate: str, key: str, ever
         now = _state(certificate, key)
         if now != seen and now is not None:
             seen = now
-            await asyncio.to_thread(_renew, context, certificate, key)
+            await _renew(context, certificate, key)
+
+
+def _load(context: ssl.SSLContext, certificate: str, key: str) -> None:
+    context.load_cert_chain(certificate, key, str)  # as the passphrase, which nobody is there to give
 
 
 def _state(*paths: str) -> tuple[tuple[int, int, int], ...] | None:
@@ -41,11 +45,15 @@ def _state(*paths: str) -> tuple[tuple[int, int, int], ...] | None:
     return tuple((each.st_ino, each.st_mtime_ns, each.st_size) for each in found)
 
 
-def _renew(context: ssl.SSLContext, certificate: str, key: str) -> None:
-    """Take new files after a trial: a context that was given one half of a pair would serve nobody."""
+async def _renew(context: ssl.SSLContext, certificate: str, key: str) -> None:
+    """Take new files after a trial: a context that was given one half of a pair would serve nobody.
+
+    The trial may wait for a disk, so it is made in a thread. The context is changed in the event loop
+    itself, where connections are made of it: OpenSSL does not allow both at once.
+    """
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, str)
-        context.load_cert_chain(certificate, key, str)
+        await asyncio.to_thread(_load, ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), certificate, key)
+        _load(context, certificate, key)
     except (OSError, ssl.SSLError) as problem:
         log.warning(
             "the renewed certificate %s cannot be served with, the old one is: %s", certificate, problem

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import datetime as dt
 import ssl
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -105,6 +106,28 @@ def test_one_half_of_a_pair_is_not_taken_and_the_whole_of_it_is(pair, tmp_path):
             assert await eventually(port, second)
 
     asyncio.run(renew())
+
+
+def test_the_context_is_changed_where_connections_are_made_of_it(pair):
+    changed_in = []
+
+    class Noting(ssl.SSLContext):
+        def load_cert_chain(self, *given) -> None:
+            changed_in.append(threading.current_thread())
+            super().load_cert_chain(*given)
+
+    async def renew() -> None:
+        write_pair(*pair)
+        context = Noting(ssl.PROTOCOL_TLS_SERVER)
+        keeping = asyncio.create_task(keep_renewed(context, *map(str, pair), EVERY))
+        await asyncio.sleep(0)
+        write_pair(*pair)
+        while not changed_in:
+            await asyncio.sleep(EVERY)
+        keeping.cancel()
+
+    asyncio.run(asyncio.wait_for(renew(), 30))
+    assert set(changed_in) == {threading.main_thread()}
 
 
 def test_files_that_are_gone_change_nothing(pair):
