@@ -93,8 +93,7 @@ CACHE_HITS = Family("answer_cache_hits", "counter", "Requests answered from the 
 CACHE_MISSES = Family("answer_cache_misses", "counter", "Requests that the cache of answers did not have.")
 PROCESSES = Family("processes", "gauge", "Server processes that live.", ())
 
-STORED = (
-    ANSWERED,
+_AS_STORED = (
     IN_FLIGHT,
     QUEUE_DEPTH,
     BATCH_SIZE,
@@ -103,15 +102,5 @@ STORED = (
     CACHE_HITS,
     CACHE_MISSES,
 )
-SHOWN = (
-    REQUESTS,
-    DURATION,
-    IN_FLIGHT,
-    QUEUE_DEPTH,
-    BATCH_SIZE,
-    VALIDATION_ERRORS,
-    CAPTURE_DROPPED,
-    CACHE_HITS,
-    CACHE_MISSES,
-    PROCESSES,
-)
+STORED = (ANSWERED, *_AS_STORED)
+SHOWN = (REQUESTS, DURATION, *_AS_STORED, PROCESSES)
