@@ -74,12 +74,15 @@ class LocalVariant:
         self._package = package
         recorder = None if recorder is None or recorder.idle else recorder
         self._record = recorder.record if recorder else None
-        self._record_row = recorder.record_row if recorder else None
         self._validator = package.validator_with(options.extra_columns)
         self._timeout = options.timeout
         self._lane = Lane(options.concurrency or os.cpu_count() or 1, options.queue, options.timeout)
         self._recent = RecentAnswers(options.cache, self._met) if options.cache else None
-        self.answer_row = None if self._recent else compile_row(package, self._validator, self._record_row)
+        record_row = recorder.record_row if recorder else None
+        # what is captured, but not by such rows, masked columns for one, goes the way that captures anything
+        lost = self._record is not None and record_row is None
+        by_row = not (self._recent or lost)
+        self.answer_row = compile_row(package, self._validator, record_row) if by_row else None
         self._several = len(package.schema["output"]["outputs"]) > 1
         quick = self._measure()  # this warms the model, too
         # the user's own code may hang one day, however quick it was now: never in the event loop
@@ -160,13 +163,7 @@ class LocalVariant:
         return outcome
 
     def _keep(self, answered: Answered, record: Record) -> None:
-        call, batch = answered.call, answered.request.batch
-        if self._record_row is not None and batch.rows == 1 and batch.block is not None:
-            tables = answered.prediction.probabilities
-            values, scores = batch.block.tobytes(), tables[0].tobytes() if tables else b""
-            labels, seconds = answered.answer.predictions, perf_counter() - call.begun
-            if self._record_row(call.prediction_id, call.unit, call.role, seconds, values, scores, labels):
-                return
+        call = answered.call
         rows, labels, tables = self._recorded(answered)
         seconds = perf_counter() - call.begun
         record(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .loading import Package
-    from .recording.packing import RecordRow
+    from .recording.ring import RecordRow
     from .validation import Validator
 
     #: body, prediction id, role, unit, when it came
@@ -84,7 +84,8 @@ def _answer_row(
         })  # fmt: skip
         if record is not None:
             scores = b"" if table is None else table.tobytes()
-            record(prediction_id, unit, role, perf_counter() - begun, values, scores, [label])
+            if not record(prediction_id, unit, role, perf_counter() - begun, label, values, scores):
+                return None  # of another form than rows are captured in: the other way has more
         return Outcome(_OK, document)
 
     return answer_row

@@ -94,6 +94,16 @@ def texts(values: Sequence[str | None]) -> pa.Array:
         return _texts([value or "" for value in values], missing)
 
 
+def texts_of_width(table: NDArray[np.uint8]) -> pa.Array:
+    """Return texts of one width each, of a table of their bytes of shape (rows, width)."""
+    import pyarrow as pa
+
+    rows, width = table.shape
+    offsets = np.arange(0, (rows + 1) * width, width, dtype=np.int32)
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(table))]
+    return pa.Array.from_buffers(pa.string(), rows, buffers)
+
+
 def repeated_text(value: str | None, rows: int) -> pa.Array:
     """Return one text many times, None for a missing one."""
     if value is None:

@@ -8,12 +8,22 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from .arrays import nothing, numbers, repeated, repeated_number, repeated_text, same_text, texts
+from .arrays import (
+    nothing,
+    numbers,
+    repeated,
+    repeated_number,
+    repeated_text,
+    same_text,
+    texts,
+    texts_of_width,
+)
 from .features import FeatureArrays
 from .layout import UTC, Layout, arrow_schema
 from .packing import unpack
 from .pieces import step_aside
 from .results import ResultArrays
+from .ring import ROLES, RingRows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,6 +47,7 @@ Said: TypeAlias = tuple[tuple[Any, ...], ...]
 FORMAT = "1"
 MOST_ROWS = 8192  # of one record batch
 _AT_ONCE = 128 * 1024  # values of features laid out at a stretch: some 200 us
+_ANSWERED = 200
 _PACKED = 5  # items of an entry that was packed
 _FIRST = itemgetter(0)
 _GOT = ", got "  # what follows it in an error is a value of the request
@@ -66,6 +77,9 @@ class Entries:
 
         Raises whatever Python, NumPy or Arrow say of an entry that has not the form of the schema.
         """
+        if entries and isinstance(entries[0], RingRows):  # which comes alone
+            yield self._of_ring(entries[0])
+            return
         packed, others = _parted(entries)
         if packed:
             yield self._of_packed(packed)
@@ -125,6 +139,28 @@ class Entries:
         results = [*self._results.predictions(labels, rows), *self._results.scores_of_table(table.scores)]
         return pa.RecordBatch.from_arrays([*request, *features, *results], schema=self.schema)
 
+    def _of_ring(self, rows: RingRows) -> pa.RecordBatch:
+        import pyarrow as pa
+
+        count = len(rows)
+        request = [
+            texts_of_width(rows.ids),
+            numbers(np.zeros(count, np.int32), "int32"),
+            self._units(rows.units),
+            numbers(rows.times // 1000, UTC),
+            _roles(rows.roles),
+            same_text(self._version, count),
+            numbers(np.full(count, _ANSWERED, np.int16), "int16"),
+            numbers(rows.seconds, "double"),
+            nothing("string", count),
+        ]
+        features = self._features.of_table(rows.features)
+        results = [
+            *self._results.predictions([rows.labels], count),
+            *self._results.scores_of_table(rows.scores),
+        ]
+        return pa.RecordBatch.from_arrays([*request, *features, *results], schema=self.schema)
+
     def _request(self, said: Sequence[Any], rows: int) -> list[pa.Array]:
         """Return the columns of the request, but for the number of the row."""
         times, ids, units, roles, statuses, seconds, errors = said
@@ -171,6 +207,13 @@ class Entries:
 
 def _go_on() -> None:
     """Do not step aside: it is not long."""
+
+
+def _roles(numbers: NDArray[np.int64]) -> pa.Array:
+    first = int(numbers[0])
+    if (numbers == first).all():
+        return same_text(ROLES[first], len(numbers))
+    return texts([ROLES[number] for number in numbers.tolist()])
 
 
 def _parted(entries: Sequence[Entry | Packed]) -> tuple[list[Packed], list[Entry]]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from .backlog import Backlog
 from .pieces import step_aside
+from .ring import RingRows
 from .streams import StreamFiles
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from .retention import Retention
+    from .ring import Ring
 
 log = logging.getLogger("model_server")
 
@@ -63,20 +65,25 @@ class Journal:
         self._backlog: Backlog[Any] = Backlog()
         self._lost, self._said, self._failing = 0, float("-inf"), False
         self._closing, self._until = False, float("inf")
-        self.add = self._backlog.add
+        self._ring: Ring | None = None
+        self.add, self.awake = self._backlog.add, self._backlog.awake
         self._thread = threading.Thread(target=self._run, name=f"capture-{folder.name}", daemon=True)
         self._thread.start()
+
+    def write_also(self, ring: Ring) -> None:
+        """Write what is in a ring as well."""
+        self._ring = ring
 
     @property
     def dropped(self) -> int:
         """How many entries found no room, in memory or on the disk."""
-        return self._backlog.refused + self._lost
+        return self._backlog.refused + self._lost + (self._ring.refused if self._ring else 0)
 
     def close(self, seconds: float) -> None:
         """Take no more, and write what waits; what is not written after so many seconds is dropped."""
         self._until = time.monotonic() + seconds
         self._closing = True
-        self._backlog.shut()
+        self._shut()
         self._thread.join(seconds)
 
     def _run(self) -> None:
@@ -85,7 +92,7 @@ class Journal:
             files = StreamFiles(self._folder, self._writer, converter.schema, self._retention.largest)
         except Exception as error:  # noqa: BLE001 - whatever it is, the server goes on without a record
             self._say(f"nothing is captured: {error}")
-            self._backlog.shut()
+            self._shut()
             self._lose_all()
             return
         while not self._closing:
@@ -96,19 +103,32 @@ class Journal:
         self._lose_all()
         files.close(self._until)
 
+    def _shut(self) -> None:
+        if self._ring:
+            self._ring.shut()
+        self._backlog.shut()
+
+    def _take(self) -> list[Any]:
+        rows = self._ring.take() if self._ring else None
+        return self._backlog.take() if rows is None else [rows]
+
+    @property
+    def _crowded(self) -> bool:
+        return self._backlog.crowded or (self._ring is not None and self._ring.crowded)
+
     def _wait(self, took: float) -> None:
-        if not self._backlog.crowded:
+        if not self._crowded:
             self._backlog.awake.wait(min(_LONGEST_PAUSE, max(PAUSE, took * _SHARE)))
         self._backlog.awake.clear()
 
     def _write_waiting(self, converter: Converter, files: StreamFiles) -> float:
         """Write what waits now, and return how many seconds the last part of it took."""
         took = 0.0
-        while time.monotonic() < self._until and (entries := self._backlog.take()):
+        while time.monotonic() < self._until and (entries := self._take()):
             begun = time.perf_counter()
             self._write(entries, converter, files)
             took = time.perf_counter() - begun
-            if not self._closing and not self._backlog.crowded:
+            if not self._closing and not self._crowded:
                 break
         return took
 
@@ -124,7 +144,7 @@ class Journal:
                 step_aside()
         except OSError as error:
             self._failing = True
-            self._lose(len(entries), f"cannot be written: {error}")
+            self._lose(_rows_in(entries), f"cannot be written: {error}")
         else:
             self._recover()
 
@@ -133,7 +153,9 @@ class Journal:
     ) -> None:
         """Write entries one by one, of which some cannot be turned: the others are not to be lost."""
         if len(entries) == 1:
-            self._lose(1, f"do not fit the schema: {type(error).__name__}")  # which may quote a value
+            self._lose(
+                _rows_in(entries), f"do not fit the schema: {type(error).__name__}"
+            )  # which may quote a value
             return
         for entry in entries:
             self._write([entry], converter, files)
@@ -152,8 +174,8 @@ class Journal:
         self._say(f"captured requests {why}; they are dropped ({self.dropped} so far)")
 
     def _lose_all(self) -> None:
-        while entries := self._backlog.take():
-            self._lost += len(entries)
+        while entries := self._take():
+            self._lost += _rows_in(entries)
 
     def _recover(self) -> None:
         if self._failing:
@@ -165,3 +187,8 @@ class Journal:
         if time.monotonic() - self._said > _SAY_AGAIN:
             self._said = time.monotonic()
             log.warning("%s", what)
+
+
+def _rows_in(entries: Sequence[Any]) -> int:
+    """Return how many requests some entries are."""
+    return sum(len(entry) if isinstance(entry, RingRows) else 1 for entry in entries)

@@ -9,7 +9,6 @@ in an array, answered with one label; all else is left as it came.
 from __future__ import annotations
 
 import struct
-from time import time_ns
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
@@ -30,7 +29,6 @@ Pack: TypeAlias = "Callable[[int, int, float, Any, Any], bytes]"
 
 _BEFORE = "=qqd"  # time, status, seconds
 _FIRST = 3
-_ANSWERED = 200
 _AT_ONCE = 256  # rows: what a processor keeps at hand
 _NOT_ORDINARY = (struct.error, TypeError, ValueError, IndexError)
 
@@ -40,23 +38,6 @@ class Record(Protocol):
 
     def __call__(self, entry: Entry, size: int = 0) -> bool:
         """Return whether there was room for it."""
-        ...
-
-
-class RecordRow(Protocol):
-    """Takes one answered row: its doubles and its probabilities as bytes, its label in a list."""
-
-    def __call__(
-        self,
-        prediction_id: str,
-        unit: str,
-        role: str,
-        seconds: float,
-        values: bytes,
-        scores: bytes,
-        labels: list[object],
-    ) -> bool:
-        """Return whether it had the form of the layout; else nothing was taken."""
         ...
 
 
@@ -84,30 +65,6 @@ def packing(layout: Layout, add: Add) -> Record:
         return add((data, id_, unit, role, labels), size)
 
     return record
-
-
-def row_packing(layout: Layout, add: Add) -> RecordRow | None:
-    """Return what packs one answered row of doubles, the most ordinary of all; None where rows are others."""
-    if not packs(layout) or any(feature.type != "double" for feature in layout.features):
-        return None
-    pack, width = struct.Struct(_BEFORE).pack, 8 * _scores(layout)
-
-    def record_row(
-        prediction_id: str,
-        unit: str,
-        role: str,
-        seconds: float,
-        values: bytes,
-        scores: bytes,
-        labels: list[object],
-    ) -> bool:
-        if len(scores) != width:
-            return False
-        data = pack(time_ns(), _ANSWERED, seconds) + values + scores
-        add((data, prediction_id, unit, role, labels), 0)
-        return True
-
-    return record_row
 
 
 def _values_packer(layout: Layout) -> Pack:

@@ -8,8 +8,9 @@ from .entries import Entries, Entry
 from .hashing import Hasher, read_key
 from .journal import Journal
 from .layout import make_layout
-from .packing import Record, RecordRow, packing, row_packing
+from .packing import Record, packing
 from .retention import Retention
+from .ring import RecordRow, make_ring
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,7 +46,8 @@ class Recorder:
         Takes an `Entry`, and about how many bytes its request had. It never waits: with no room, it drops
         the entry and counts it.
     record_row : callable or None
-        The same for one answered row of doubles, in fewer steps; None where the version takes others.
+        The same for one answered row of doubles, in fewer steps and by one thread alone; None where the
+        version takes others.
     """
 
     record: Record
@@ -76,7 +78,10 @@ class Recorder:
         retention = Retention(capture, options.capture_days, options.capture_bytes)
         self._journal = Journal(capture / capture_name(version, digest), writer, entries, retention)
         self.record = packing(layout, self._journal.add)
-        self.record_row = row_packing(layout, self._journal.add)
+        ring = make_ring(contract, layout, self._journal.awake)
+        if ring is not None:
+            self._journal.write_also(ring)
+            self.record_row = ring.add
 
     @property
     def dropped(self) -> int:

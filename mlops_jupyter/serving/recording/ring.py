@@ -1,0 +1,202 @@
+"""Answered rows on their way to the thread that writes, in a ring of bytes.
+
+One ordinary answer is some forty objects. Kept until a thread comes to write them, they lie about in memory
+that no cache holds, and are freed by another processor than made them; that costs as much as all else that
+is done for a prediction. Here a row is a few hundred bytes copied to their place in a block that is made
+once, and only texts of unknown length are kept beside it. One thread adds and one takes, and neither waits:
+each moves a mark of its own, after it is done with the bytes.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import deque
+from dataclasses import dataclass
+from time import time_ns
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from threading import Event
+
+    from numpy.typing import NDArray
+
+    from ..router import Contract
+    from .layout import Layout
+
+CROWD = 2048  # rows worth waking the writer for
+MOST = 8192
+MOST_BYTES = 16 * 2**20
+ROLES = ("stable", "candidate", "shadow")
+_ID = 32  # characters of a prediction id
+_HEAD = struct.Struct(f"=qdqq{_ID}s")  # time, seconds, role, label, prediction id
+_HEAD_VALUE = struct.Struct(f"=qdqd{_ID}s")  # the label is a number of its own
+_WORDS = 4 + _ID // 8  # of eight bytes, of a head
+
+
+class RecordRow(Protocol):
+    """Takes one answered row: its doubles and its probabilities as bytes."""
+
+    def __call__(
+        self,
+        prediction_id: str,
+        unit: str,
+        role: str,
+        seconds: float,
+        label: Any,
+        values: bytes,
+        scores: bytes,
+    ) -> bool:
+        """Return whether it had the form of the layout; else nothing was taken."""
+        ...
+
+
+@dataclass(frozen=True)
+class RingRows:
+    """Rows taken out of a ring.
+
+    Parameters
+    ----------
+    ids, units, roles, labels : sequence
+        One per row; roles by their numbers in `ROLES`.
+    times : ndarray of int64
+        Nanoseconds since 1970.
+    seconds : ndarray of float64
+        How long each took.
+    features : ndarray of int64, shape (features, rows)
+        The bits of doubles.
+    scores : ndarray of float64, shape (scores, rows)
+        Probabilities.
+    """
+
+    ids: NDArray[np.uint8]
+    units: Sequence[str]
+    roles: NDArray[np.int64]
+    labels: Sequence[Any]
+    times: NDArray[np.int64]
+    seconds: NDArray[np.float64]
+    features: NDArray[np.int64]
+    scores: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+
+class Ring:
+    """The rows of one version that wait.
+
+    Parameters
+    ----------
+    layout : Layout
+        Whose features are all doubles.
+    labels : tuple or None
+        The classes that an answer is one of; None when it is a number of its own.
+    awake : Event
+        Set when there is a crowd.
+    """
+
+    def __init__(self, layout: Layout, labels: tuple[Any, ...] | None, awake: Event) -> None:
+        self._features, self._scores = len(layout.features), sum(map(len, layout.scores))
+        self._labels, self._awake = labels, awake
+        self._row = 8 * (_WORDS + self._features + self._scores)
+        self._room = max(1, min(MOST, MOST_BYTES // self._row))
+        self._crowd = max(1, min(CROWD, self._room // 4))
+        self._bytes = bytearray(self._row * self._room)
+        self._units: deque[str] = deque()
+        self._added = self._taken = 0  # rows since the beginning
+        self._whole = True
+        self.refused = 0
+        self.add = self._adding()
+
+    def _adding(self) -> RecordRow:
+        """Return what adds a row: a closure, as looking these up would take longer than their use."""
+        ring, row, room, crowd = memoryview(self._bytes), self._row, self._room, self._crowd
+        pack = (_HEAD if self._labels is not None else _HEAD_VALUE).pack
+        codes: Mapping[Any, Any] | None = _codes(self._labels)
+        roles = {role: number for number, role in enumerate(ROLES)}
+        width, units, awake = 8 * self._scores, self._units.append, self._awake
+
+        def add(
+            prediction_id: str, unit: str, role: str, seconds: float, label: Any, values: bytes, scores: bytes
+        ) -> bool:
+            if len(scores) != width:
+                return False
+            code = label if codes is None else codes.get(label)
+            if code is None:
+                return False
+            waiting = self._added - self._taken
+            if waiting >= room or not self._whole:
+                self.refused += 1
+                return True
+            head = pack(time_ns(), seconds, roles[role], code, prediction_id.encode())
+            at = self._added % room * row
+            ring[at : at + row] = head + values + scores
+            units(unit)
+            self._added += 1
+            if waiting == crowd:
+                awake.set()
+            return True
+
+        return add
+
+    def __len__(self) -> int:
+        return self._added - self._taken
+
+    @property
+    def crowded(self) -> bool:
+        """Whether what waits should not wait for more."""
+        return len(self) >= self._crowd
+
+    def shut(self) -> None:
+        """Take no more: what comes now is dropped and counted."""
+        self._whole = False
+
+    def take(self) -> RingRows | None:
+        """Return what waits, oldest first, up to the end of the ring's memory; None when nothing does."""
+        first = self._taken % self._room
+        count = min(len(self), self._room - first)
+        if not count:
+            return None
+        view = np.frombuffer(self._bytes, np.int64, count * self._row // 8, first * self._row)
+        rows = self._rows(view.reshape(count, -1))
+        self._taken += count  # only now may they be written over
+        return rows
+
+    def _rows(self, table: NDArray[np.int64]) -> RingRows:
+        end = _WORDS + self._features
+        pop = self._units.popleft
+        columns = table.T.copy()
+        return RingRows(
+            ids=table[:, 4:_WORDS].copy().view(np.uint8),
+            units=[pop() for _ in range(len(table))],
+            roles=columns[2],
+            labels=self._told(columns[3]),
+            times=columns[0],
+            seconds=columns[1].view(np.float64),
+            features=columns[_WORDS:end],
+            scores=columns[end:].view(np.float64),
+        )
+
+    def _told(self, codes: NDArray[np.int64]) -> Sequence[Any]:
+        if self._labels is None:
+            values: list[float] = codes.view(np.float64).tolist()
+            return values
+        return [self._labels[code] for code in codes.tolist()]
+
+
+def make_ring(contract: Contract, layout: Layout, awake: Event) -> Ring | None:
+    """Return a ring for a version whose rows are doubles, answered with one label; None for any other."""
+    plain = all(each.treatment == "plain" and each.type == "double" for each in layout.features)
+    outputs = contract.schema["output"]["outputs"]
+    if not plain or len(outputs) != 1:
+        return None
+    classes = outputs[0]["classes"]
+    if classes is None and layout.predictions[0].type != "double":
+        return None
+    return Ring(layout, None if classes is None else tuple(classes), awake)
+
+
+def _codes(labels: tuple[Any, ...] | None) -> Mapping[Any, int] | None:
+    return None if labels is None else {label: code for code, label in enumerate(labels)}
