@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from .families import ANSWERED, DURATION, PROCESSES, REQUESTS, SHOWN, Family
+from .families import ANSWERED, CAPTURE_DROPPED, DURATION, PROCESSES, REQUESTS, SHOWN, Family
 from .folding import Totals, add_counts, read_totals
 from .meter import Meter
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import Metric
 
-    from .slab import Counts
+    from .slab import Counts, Key
 
 PREFIX = "mlops_"
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
@@ -55,8 +55,20 @@ class _Collected:
         """Yield the families that have a label set."""
         for family in SHOWN:
             counts = {key: cells for key, cells in self._shown.items() if key[0] == family.tag}
-            if counts:
-                yield _metric(family, counts)
+            told = {key: cells for key, cells in counts.items() if not _says_nothing(family, key, cells)}
+            if told:
+                yield _metric(family, told)
+
+
+def _says_nothing(family: Family, key: Key, cells: tuple[int, ...]) -> bool:
+    """Return whether nothing is counted there: of no variant, what only a variant has.
+
+    What was dropped is counted by version alone, and is told at 0: a rate needs a value before the first.
+    """
+    labels = dict(zip(family.labels, key[1:], strict=True))
+    if labels.get("variant", "any") or any(cells):
+        return False
+    return family is not CAPTURE_DROPPED or not labels["version"]
 
 
 def _derived(counts: Counts) -> Counts:

@@ -98,6 +98,22 @@ def test_the_rest_is_told_too(busy):
     assert value(page["mlops_processes"]) == 1
 
 
+def test_what_only_a_variant_has_is_not_told_of_none():
+    meter = Meter(None, "churn")
+    before_routing = meter.series("", "")
+    for version, variant in (("1.0.0", ""), ("1.0.0", "stable")):
+        meter.series(version, variant)
+    page = parse(meter)
+    assert list(values(page["mlops_in_flight"])) == [tuple(sorted(STABLE.items()))]
+    assert list(values(page["mlops_queue_depth"])) == [tuple(sorted(STABLE.items()))]
+    dropped = page["mlops_capture_dropped"]
+    assert {sample.labels["version"] for sample in dropped.samples} == {"1.0.0"}
+    assert value(dropped, "_total", **STABLE | {"variant": ""}) == 0
+    before_routing.answered(401, 0.001)
+    refused = {"model": "churn", "version": "", "variant": "", "code": "401"}
+    assert value(parse(meter)["mlops_requests"], "_total", **refused) == 1
+
+
 @given(st.lists(st.floats(0, 20), max_size=30))
 def test_buckets_only_rise_and_end_at_the_count(durations):
     meter = Meter(None, "churn")
