@@ -81,6 +81,29 @@ class Group:
         """Return the same from whole rows in the order of the schema, whose values were looked at already."""
         return self.kind.block(list(map(self.pick_at, rows)), self.columns[0].array_dtype)
 
+    def extremes(self, block: NDArray[np.float64]) -> Limits:
+        """Return the least and the greatest value of each column of doubles, which say of it what matters.
+
+        Missing values are passed over where the columns may have some; else they make the extremes NaN.
+        """
+        least, greatest = (np.fmin, np.fmax) if self.columns[0].nullable else (np.minimum, np.maximum)
+        return least.reduce(block, axis=0), greatest.reduce(block, axis=0)
+
+    def holds(self, extremes: Limits) -> bool:
+        """Return whether values within `extremes` are numbers that the columns can hold."""
+        lowest, highest = self.held or (-np.inf, np.inf)
+        least, greatest = extremes
+        right = (least >= lowest) & (greatest <= highest) & np.isfinite(least) & np.isfinite(greatest)
+        if self.columns[0].nullable:
+            right |= np.isnan(least)  # all of a column is missing
+        return bool(right.all())
+
+    def saw(self, extremes: Limits) -> bool:
+        """Return whether training showed values as far apart, so that there is nothing to warn of."""
+        if any(column.categories is not None for column in self.columns):
+            return False
+        return self.seen is None or not _beyond(*extremes, self.seen).any()
+
     def _checked(self, row: Sequence[Any]) -> list[Any]:
         return [self.kind.value(column, value) for column, value in zip(self.columns, row, strict=True)]
 
@@ -160,8 +183,12 @@ def _seen(columns: Sequence[Column]) -> Limits | None:
 
 
 def _outside(block: NDArray[Any], limits: Limits) -> NDArray[np.bool_]:
-    outside: NDArray[np.bool_] = (block < limits[0]) | (block > limits[1])
-    return outside
+    return _beyond(block, block, limits)
+
+
+def _beyond(least: NDArray[Any], greatest: NDArray[Any], limits: Limits) -> NDArray[np.bool_]:
+    beyond: NDArray[np.bool_] = (least < limits[0]) | (greatest > limits[1])
+    return beyond
 
 
 def _category_warnings(column: Column, values: list[Any], known: frozenset[Any]) -> Iterator[Warned]:

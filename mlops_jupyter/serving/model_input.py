@@ -65,7 +65,7 @@ def _matrix_maker(columns: Sequence[dict[str, Any]]) -> Callable[[Batch], NDArra
         # the one dtype of the fitted matrix, unless missing values do not fit in it
         dtype = values.dtype if fitted.kind in "iub" and _has_missing(values) else fitted
         # a copy of a block, for a model may write into what it gets
-        return values.astype(dtype, copy=batch.block is not None)
+        return values.astype(dtype, order="C", copy=batch.block is not None)
 
     return make
 

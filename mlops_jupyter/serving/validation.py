@@ -144,6 +144,26 @@ class Validator:
         warnings = chain.from_iterable(map(Group.warnings, self._groups, blocks))
         return Request(self._batch(blocks, rows), (*unread, *warnings))
 
+    @property
+    def takes_blocks(self) -> bool:
+        """Whether all columns are doubles in memory, so that `of_block` may be asked."""
+        return self._whole
+
+    def of_block(self, block: NDArray[np.float64]) -> Request | None:
+        """Return the request of many rows of doubles; None when a value of them needs a closer look.
+
+        Parameters
+        ----------
+        block : ndarray of shape (rows, columns)
+            At least one row, columns in the order of the schema, NaN for a missing value.
+        """
+        group = self._groups[0]
+        extremes = group.extremes(block)
+        if not group.holds(extremes):
+            return None
+        warnings = () if group.saw(extremes) else tuple(group.warnings(block))
+        return Request(Batch.of_block(self._names, block), warnings)
+
     def _ordinary(self, rows: list[tuple[Any, ...]], *, seen: bool) -> Request | None:
         """Return a request of rows that need no closer look, but for what training did not show."""
         if len(rows) > self.limits.rows:

@@ -17,6 +17,7 @@ from . import ARROW, dialect
 from .arrow_answer import write_answer
 from .arrow_columns import ColumnsOfArrow, nothing
 from .arrow_messages import HeavyStream, MalformedStream, Weight, weigh
+from .arrow_plain import plain_streams
 
 if TYPE_CHECKING:
     from ..call import Answered, Call, Outcome
@@ -34,8 +35,14 @@ class Arrow:
         """Return the rows of a call."""
         if call.content_type.partition(";")[0].strip().lower() != ARROW:
             raise InvalidRequest(415, f"content type {call.content_type[:40]!r}; send {ARROW}")
-        arrays = _read_stream(call.body, validator)
-        return read_arrays(validator.columns, validator.kind, arrays, validator.limits, validator.extra)
+        plain = plain_streams(validator, _most_metadata(validator))
+        request = plain.read(call.body)
+        if request is not None:
+            return request
+        arrays, schema = _read_stream(call.body, validator)
+        request = read_arrays(validator.columns, validator.kind, arrays, validator.limits, validator.extra)
+        plain.learn(call.body, schema)
+        return request
 
     def write(self, answered: Answered) -> Outcome:
         """Return the answer."""
@@ -49,8 +56,8 @@ class Arrow:
 DIALECT = Arrow()
 
 
-def _read_stream(body: bytes, validator: Validator) -> dict[str, Values]:
-    """Return the columns of a stream.
+def _read_stream(body: bytes, validator: Validator) -> tuple[dict[str, Values], Any]:
+    """Return the columns of a stream, and its schema.
 
     Raises
     ------
@@ -59,7 +66,7 @@ def _read_stream(body: bytes, validator: Validator) -> dict[str, Values]:
     """
     names = {column.name for column in validator.columns}
     try:
-        weight = _weigh(body, len(names), validator.limits)
+        weight = _weigh(body, _most_metadata(validator), validator.limits)
         table, schema = _open(body, names)
     except (MalformedStream, UnicodeDecodeError) as error:
         raise InvalidRequest(400, f"not an Arrow stream: {error}") from None
@@ -69,14 +76,18 @@ def _read_stream(body: bytes, validator: Validator) -> dict[str, Values]:
     for field in schema:
         if field.name not in arrays and not _INDEX_OF_PANDAS.fullmatch(field.name):
             arrays[field.name] = nothing(weight.rows, str(field.type))
-    return arrays
+    return arrays, schema
 
 
-def _weigh(body: bytes, columns: int, limits: Limits) -> Weight:
+def _most_metadata(validator: Validator) -> int:
+    return _METADATA + len(validator.columns) * _METADATA_PER_COLUMN
+
+
+def _weigh(body: bytes, most_metadata: int, limits: Limits) -> Weight:
     if len(body) > limits.body_bytes:
         raise too_large(limits.body_bytes)
     try:
-        weight = weigh(body, _MOST_MESSAGES, _METADATA + columns * _METADATA_PER_COLUMN)
+        weight = weigh(body, _MOST_MESSAGES, most_metadata)
     except HeavyStream as error:
         raise InvalidRequest(413, str(error)) from None
     if weight.rows > limits.rows:

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_SCHEMA, _DICTIONARY, _BATCH = 1, 2, 3  # of MessageHeader
-_HEADER_TYPE, _HEADER, _BODY_LENGTH = 1, 2, 3  # fields of Message
+SCHEMA, _DICTIONARY, BATCH = 1, 2, 3  # of MessageHeader
+HEADER_TYPE, HEADER, _BODY_LENGTH = 1, 2, 3  # fields of Message
 _FIELDS, _CHILDREN = 1, 5  # of Schema, of Field
 _DATA = 1  # of DictionaryBatch
-_LENGTH, _BUFFERS, _COMPRESSION = 0, 2, 3  # of RecordBatch
+LENGTH, NODES, BUFFERS, COMPRESSION = 0, 1, 2, 3  # of RecordBatch
 _CONTINUATION = 0xFFFFFFFF
 
 
@@ -73,7 +73,7 @@ def weigh(stream: bytes, most_messages: int, most_metadata: int) -> Weight:
     weight = Weight()
     view = memoryview(stream)
     try:
-        for metadata, buffers in _messages(view, most_metadata):
+        for metadata, buffers in messages(view, most_metadata):
             weight.messages += 1
             if weight.messages > most_messages:
                 raise HeavyStream(f"more than {most_messages} batches in one stream; send larger ones")
@@ -83,8 +83,14 @@ def weigh(stream: bytes, most_messages: int, most_metadata: int) -> Weight:
     return weight
 
 
-def _messages(stream: memoryview, most_metadata: int) -> Iterator[tuple[_Table, memoryview]]:
-    """Yield each message, and the buffers after it."""
+def messages(stream: memoryview, most_metadata: int) -> Iterator[tuple[Table, memoryview]]:
+    """Yield the metadata of each message, and the buffers after it.
+
+    Raises
+    ------
+    MalformedStream, HeavyStream or struct.error
+        As `weigh` does; the last where it points beyond its end.
+    """
     at = 0
     while at < len(stream):
         size, at = _number("I", stream, at), at + 4
@@ -96,7 +102,7 @@ def _messages(stream: memoryview, most_metadata: int) -> Iterator[tuple[_Table, 
             raise MalformedStream("it is none, or cut off")
         if size > most_metadata:
             raise HeavyStream(f"a message has {size} bytes of metadata; at most {most_metadata}")
-        metadata = _Table.root(stream[at : at + size])
+        metadata = Table.root(stream[at : at + size])
         begin = at + size
         at = begin + max(0, metadata.scalar("q", _BODY_LENGTH))
         if at > len(stream):
@@ -104,25 +110,25 @@ def _messages(stream: memoryview, most_metadata: int) -> Iterator[tuple[_Table, 
         yield metadata, stream[begin:at]
 
 
-def _add(weight: Weight, message: _Table, buffers: memoryview) -> None:
-    header, type_ = message.table(_HEADER), message.scalar("B", _HEADER_TYPE)
+def _add(weight: Weight, message: Table, buffers: memoryview) -> None:
+    header, type_ = message.table(HEADER), message.scalar("B", HEADER_TYPE)
     if header is None:
         return
-    if type_ == _SCHEMA:
+    if type_ == SCHEMA:
         weight.nested |= any(field.vector(_CHILDREN)[1] for field in header.tables(_FIELDS))
-    elif type_ == _BATCH:
-        weight.rows += max(0, header.scalar("q", _LENGTH))
+    elif type_ == BATCH:
+        weight.rows += max(0, header.scalar("q", LENGTH))
         weight.unpacked += _unpacked(header, buffers)
     elif type_ == _DICTIONARY:
         data = header.table(_DATA)
         weight.unpacked += 0 if data is None else _unpacked(data, buffers)
 
 
-def _unpacked(batch: _Table, buffers: memoryview) -> int:
+def _unpacked(batch: Table, buffers: memoryview) -> int:
     """Return the bytes of a batch's buffers when unpacked: each begins with how many it will have."""
-    if batch.table(_COMPRESSION) is None:
+    if batch.table(COMPRESSION) is None:
         return 0
-    begin, count = batch.vector(_BUFFERS)
+    begin, count = batch.vector(BUFFERS)
     total = 0
     for i in range(count):
         offset = _number("q", batch.data, begin + 16 * i)
@@ -134,14 +140,15 @@ def _unpacked(batch: _Table, buffers: memoryview) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class _Table:
+class Table:
     """A table of a FlatBuffer: `data` from where offsets count, and where the table is."""
 
     data: memoryview
     at: int
 
     @classmethod
-    def root(cls, data: memoryview) -> _Table:
+    def root(cls, data: memoryview) -> Table:
+        """Return the table that a message is."""
         return cls(data, _number("I", data, 0))
 
     def field(self, number: int) -> int:
@@ -154,12 +161,14 @@ class _Table:
         return self.at + offset if offset else 0
 
     def scalar(self, form: str, number: int) -> int:
+        """Return a number in the form of `struct`, 0 when it has its default, which is 0 in all we read."""
         at = self.field(number)
         return _number(form, self.data, at) if at else 0
 
-    def table(self, number: int) -> _Table | None:
+    def table(self, number: int) -> Table | None:
+        """Return a table within, if there is one."""
         at = self.field(number)
-        return _Table(self.data, at + _number("I", self.data, at)) if at else None
+        return Table(self.data, at + _number("I", self.data, at)) if at else None
 
     def vector(self, number: int) -> tuple[int, int]:
         """Return where the items of a vector begin, and how many there are."""
@@ -169,10 +178,11 @@ class _Table:
         at += _number("I", self.data, at)
         return at + 4, _number("I", self.data, at)
 
-    def tables(self, number: int) -> Iterator[_Table]:
+    def tables(self, number: int) -> Iterator[Table]:
+        """Yield the tables of a vector."""
         begin, count = self.vector(number)
         for at in range(begin, begin + 4 * count, 4):
-            yield _Table(self.data, at + _number("I", self.data, at))
+            yield Table(self.data, at + _number("I", self.data, at))
 
 
 def _number(form: str, data: memoryview, at: int) -> int:
