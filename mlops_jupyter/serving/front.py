@@ -67,10 +67,11 @@ class Keeping:
         variant.batched = series.batched
         variant.cache_met = lambda found: self.meter.cache_hit() if found else self.meter.cache_miss()
 
-    async def count_dropped(self) -> None:
-        """Count, again and again, what could not be captured."""
+    async def keep_counting(self) -> None:
+        """Count, again and again, what could not be captured, and where everybody sees it."""
         while True:
             await asyncio.sleep(EVERY)
+            self.meter.settle()
             self._count_dropped()
 
     async def close(self) -> None:

@@ -198,7 +198,7 @@ class Worker:
         task.add_done_callback(self._tasks.discard)
 
     async def _begun(self) -> None:
-        self._do(self._parts.keeping.count_dropped())
+        self._do(self._parts.keeping.keep_counting())
         self._keep_renewed()
         await self._parts.begin()
         self._channel.report(serving=True)

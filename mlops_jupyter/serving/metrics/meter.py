@@ -6,6 +6,7 @@ The calls of each request are for one thread, that of the event loop: `Series.an
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from bisect import bisect_left
@@ -52,7 +53,8 @@ class Meter:
     ----------
     folder : Path or None
         Where all workers of a deployment keep their counts; None for a server of one process. Should there
-        be no room for this worker's, it counts for nobody: better than totals that depend on who is asked.
+        be no room for this worker's, it counts for itself until there is (`settle`): better than totals that
+        depend on who is asked.
     model : str
         The model's name.
 
@@ -67,7 +69,9 @@ class Meter:
 
     def __init__(self, folder: Path | None, model: str) -> None:
         self.folder = folder
-        self._slab = _open_slab(folder)
+        slab = _open_slab(folder)
+        self._unsettled = folder is not None and slab is None
+        self._slab = slab or private_slab()
         self._cells = self._slab.cells
         self._model = shortened_label(model)
         self._series: dict[tuple[str, str], Series] = {}
@@ -100,12 +104,35 @@ class Meter:
         """Count a request that the cache could not answer."""
         self._cells[self._misses] += 1
 
+    def settle(self) -> None:
+        """Try again to find room for what is counted, if there was none: for the thread of the event loop.
+
+        It takes a fraction of a millisecond, and nothing once there was room.
+        """
+        if not self._unsettled or self.folder is None:
+            return
+        with contextlib.suppress(OSError):
+            self._move_to(create_slab(self.folder))
+            self._unsettled = False
+            log.warning("requests of this worker are in /metrics from now on")
+
+    def _move_to(self, slab: Slab) -> None:
+        """Go on in other memory; who counts in another thread waits meanwhile."""
+        with contextlib.ExitStack() as still:
+            for series in self._series.values():
+                still.enter_context(series.turns)
+            slab.go_on_from(self._slab)
+            self._slab, self._cells = slab, slab.cells
+            for series in self._series.values():
+                series.move_to(slab.cells)
+
     def read(self) -> Counts:
         """Return what this process has counted."""
         return self._slab.read()
 
     def close(self) -> None:
         """Be done; what was counted stays, to be folded. Later calls do no harm, and may not be counted."""
+        self._unsettled = False
         self._slab.close()
 
     @property
@@ -133,7 +160,7 @@ class Series:
     """Counts the requests of one version in one role."""
 
     __slots__ = (
-        "_batches", "_cells", "_codes", "_columns", "_depth", "_dropped", "_flight", "_problems", "_turns",
+        "_batches", "_cells", "_codes", "_columns", "_depth", "_dropped", "_flight", "_problems", "turns",
     )  # fmt: skip
 
     def __init__(self, meter: Meter, version: str, variant: str) -> None:
@@ -145,9 +172,13 @@ class Series:
         self._flight = meter.place(IN_FLIGHT, version, variant)
         self._depth = meter.place(QUEUE_DEPTH, version, variant)
         self._dropped = meter.place(CAPTURE_DROPPED, version, variant)
-        self._turns = threading.Lock()
+        self.turns = threading.Lock()
         if variant:
             self._codes[200]  # there from the start, at 0: a rate needs a value before the first
+
+    def move_to(self, cells: memoryview) -> None:
+        """Count in other memory from now on."""
+        self._cells = cells
 
     def know(self, columns: Collection[str]) -> None:
         """Count problems of these columns by their names, too."""
@@ -181,21 +212,21 @@ class Series:
 
     def batched(self, size: int) -> None:
         """Count rows that were predicted together."""
-        with self._turns:
+        with self.turns:
             place = self._batches()
             self._cells[place + bisect_left(_ROWS, size)] += 1
             self._cells[place + _ROWS_SUM] += size
 
     def invalid(self, problems: Iterable[Problem]) -> None:
         """Count what was wrong with a request, by the model's columns: what a caller wrote is no label."""
-        with self._turns:
+        with self.turns:
             for problem in problems:
                 column = problem.field if problem.field in self._columns else OTHER
                 self._cells[self._problems[column, problem.reason]] += 1
 
     def dropped(self, count: int = 1) -> None:
         """Count requests that were not captured."""
-        with self._turns:
+        with self.turns:
             self._cells[self._dropped] += count
 
 
@@ -221,11 +252,11 @@ def shortened_label(text: str) -> str:
     return text if len(text) <= LONGEST_LABEL else f"{text[: LONGEST_LABEL - 1]}…"
 
 
-def _open_slab(folder: Path | None) -> Slab:
+def _open_slab(folder: Path | None) -> Slab | None:
     if folder is None:
-        return private_slab()
+        return None
     try:
         return create_slab(folder)
     except OSError as problem:
-        log.warning("requests of this worker are not in /metrics: %s", problem.strerror)
-        return private_slab()
+        log.warning("requests of this worker are not in /metrics for now: %s", problem.strerror)
+        return None

@@ -111,6 +111,11 @@ class Slab:
         """Return all cells by their keys."""
         return read_cells(self._bytes)
 
+    def go_on_from(self, before: Slab) -> None:
+        """Take over all that another has counted, each at its place; nobody may count there meanwhile."""
+        self._bytes[:] = before._bytes
+        self._places = dict(before._places)
+
     def close(self) -> None:
         """Be counted among the dead. The cells stay, for whoever is late; nobody may count what it adds."""
         if self._file is not None:
@@ -133,9 +138,8 @@ def create_slab(folder: Path) -> Slab:
         When there is no room for the whole of it.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = (
-        folder / f"{os.getpid()}-{secrets.token_hex(8)}{SUFFIX}"
-    )  # never used again, whatever becomes of it
+    # a name that is never used again, whatever becomes of it
+    path = folder / f"{os.getpid()}-{secrets.token_hex(8)}{SUFFIX}"
     unfinished = path.with_suffix(UNFINISHED)
     file = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     try:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlops_jupyter.serving.metrics import families, meter
+from mlops_jupyter.serving.metrics.folding import read_totals
 from mlops_jupyter.serving.metrics.meter import Meter
 from mlops_jupyter.serving.problems import Problem
 
@@ -173,6 +174,58 @@ def test_other_threads_lose_no_drops_and_no_batches():
     assert counts_of(counter, families.CAPTURE_DROPPED) == {("1.0.0", "stable"): (8000,)}
     assert counts_of(counter, families.BATCH_SIZE)["1.0.0", "stable"][-1] == 16_000
     assert counts_of(counter, families.VALIDATION_ERRORS)["1.0.0", "stable", "age", "type"] == (8000,)
+
+
+def test_a_worker_for_which_there_was_no_room_is_counted_when_there_is(folder, monkeypatch, caplog):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched, caplog.at_level(logging.WARNING, "model_server"):
+        patched.setattr("mlops_jupyter.serving.metrics.slab.os.write", full)
+        counter = Meter(folder, "churn")
+        series = counter.series("1.0.0", "stable", ["age"])
+        series.began()
+        series.answered(200, 0.1)
+        series.invalid([problem("age")])
+        counter.settle()  # still none
+        assert read_totals(folder).counts == {}
+    counter.settle()
+    counter.settle()
+    assert "from now on" in caplog.text
+    before = counter.read()
+    assert read_totals(folder).counts == before
+    series.answered(200, 0.1)
+    series.invalid([problem("age")])
+    series.dropped(2)
+    counter.cache_hit()
+    counter.series("1.1.0", "candidate").answered(200, 0.1)
+    totals = read_totals(folder)
+    assert totals.processes == 1
+    assert totals.counts == counter.read() != before
+    assert sum(counts_of(counter, families.ANSWERED)["1.0.0", "stable", "200"][:-1]) == 2
+    assert counts_of(counter, families.VALIDATION_ERRORS) == {("1.0.0", "stable", "age", "type"): (2,)}
+    counter.close()
+    counter.settle()  # too late to begin anew: it would be counted twice
+    assert [path.suffix for path in folder.iterdir()] == [".slab"]
+
+
+def test_nobody_loses_a_count_while_a_worker_settles(folder, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("mlops_jupyter.serving.metrics.slab.os.write", full)
+        counter = Meter(folder, "churn")
+    series = counter.series("1.0.0", "stable")
+    threads = [threading.Thread(target=lambda: [series.dropped() for _ in range(5000)]) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    counter.settle()
+    for thread in threads:
+        thread.join()
+    family = families.CAPTURE_DROPPED.tag
+    assert read_totals(folder).counts[family, "churn", "1.0.0", "stable"] == (15_000,)
+    counter.close()
 
 
 def test_a_worker_for_which_there_is_no_room_serves_all_the_same(folder, monkeypatch, caplog):
