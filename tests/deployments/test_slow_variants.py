@@ -10,10 +10,10 @@ import http.client
 import json
 import statistics
 import sys
-import threading
 import time
 import warnings
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +28,7 @@ from mlops_jupyter.serving.processes import find_process
 from mlops_jupyter.serving.spec import GenerationSpec, VariantSpec, generation_folder, write_spec
 from mlops_jupyter.serving.weights import Share, Weights, create_weights
 
+from .clients import Clients
 from .thin_packages import SERVING, build
 
 if TYPE_CHECKING:
@@ -169,29 +170,18 @@ def answered(paced: Paced) -> Answer | None:
     return answer if by_candidate else None  # stable answers for a candidate that is gone
 
 
-class Traffic:
+class Traffic(Clients):
     """Clients that ask all the time, each over a connection of its own; what has no answer is an error."""
 
     def __init__(self, port: int, units: list[str], clients: int, pause: float) -> None:
+        super().__init__([partial(self._ask, client) for client in range(clients)])
         self.port, self.units, self._pause = port, units, pause
         self.answers: list[Answer] = []
         self.errors: list[Exception] = []
-        self._done = threading.Event()
-        self._threads = [threading.Thread(target=self._ask, args=(i,)) for i in range(clients)]
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._done.set()
-        for thread in self._threads:
-            thread.join()
 
     def _ask(self, client: int) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-        while not self._done.is_set():
+        while not self.done.is_set():
             try:
                 self.answers.append(ask(connection, self.units[client % len(self.units)]))
             except (OSError, http.client.HTTPException) as problem:

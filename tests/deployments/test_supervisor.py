@@ -6,7 +6,6 @@ import http.client
 import json
 import shutil
 import socket
-import threading
 import time
 
 import psutil
@@ -18,24 +17,15 @@ from mlops_jupyter.serving.processes import wait_for_end
 from mlops_jupyter.serving.spec import generation_folder
 from mlops_jupyter.serving.weights import read_weights, write_weights
 
+from .clients import Clients
 
-class Load:
+
+class Load(Clients):
     """Clients that ask all the time, half of them over kept connections; every failure is kept."""
 
     def __init__(self, port: int, kept: int = 2, fresh: int = 1) -> None:
-        self.port, self.answers, self.failures, self._done = port, [], [], threading.Event()
-        targets = [self._kept] * kept + [self._fresh] * fresh
-        self._threads = [threading.Thread(target=target) for target in targets]
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._done.set()
-        for thread in self._threads:
-            thread.join()
+        super().__init__([self._kept] * kept + [self._fresh] * fresh)
+        self.port, self.answers, self.failures = port, [], []
 
     def _ask(self, connection) -> None:
         connection.request("POST", "/predict", "{}")
@@ -48,7 +38,7 @@ class Load:
 
     def _kept(self) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
-        while not self._done.is_set():
+        while not self.done.is_set():
             try:
                 self._ask(connection)
             except OSError as problem:
@@ -58,7 +48,7 @@ class Load:
         connection.close()
 
     def _fresh(self) -> None:
-        while not self._done.is_set():
+        while not self.done.is_set():
             connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
             try:
                 self._ask(connection)
