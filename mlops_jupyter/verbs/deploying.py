@@ -70,7 +70,8 @@ def deploy(
     hosts : list of str, optional
         Names by which callers reach it through a proxy of yours; on loopback any other name is refused.
     rate : float, optional
-        Requests a second for each key that has no rate of its own, over all workers; 0 for no limit.
+        Requests a second for each key that has no rate of its own, over all workers; without keys for all
+        callers together. 0 for no limit.
     burst : int, optional
         Requests at once; a second's worth when left out.
     unit : str, optional

@@ -34,8 +34,9 @@ def terms_of(live: Live, *, keyed: bool) -> tuple[tuple[Term, ...], tuple[str, .
 def _terms(live: Live, options: Options, *, keyed: bool) -> Iterator[Term]:
     yield "callers", "those with a key" if keyed else "whoever reaches it"
     if options.rate:
+        whose = "for each key" if keyed else "for all callers together"
         burst = f", {options.burst} at once" if options.burst else ""
-        yield "rate", f"{number(options.rate)} requests a second for each{burst}"
+        yield "rate", f"{number(options.rate)} requests a second {whose}{burst}"
     if live.certificate:
         names = ", ".join(live.certificate.names) or "no name"
         yield "certificate", f"for {names}, until {live.certificate.expires:%Y-%m-%d}"

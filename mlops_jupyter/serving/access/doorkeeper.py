@@ -164,7 +164,8 @@ class Doorkeeper:
             wait = allowance.take()
             if wait:
                 after = str(max(1, math.ceil(wait))).encode()
-                raise Refused(429, "too many requests for this key's rate", ((b"retry-after", after),))
+                whose = "this key's rate" if caller else "the rate that all callers without a key share"
+                raise Refused(429, f"too many requests for {whose}", ((b"retry-after", after),))
 
     def _allowance(self, caller: str, rate: float | None, burst: int | None) -> Allowance | None:
         own = limit_of(rate, burst)

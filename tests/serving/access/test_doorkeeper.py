@@ -136,7 +136,9 @@ def test_without_keys_the_rate_is_everybodys_together(tmp_path):
     keeper = door(tmp_path, rate=0.01, burst=3)
     assert not keeper.idle
     assert [keeper.admit(HOST, "predict") for _ in range(3)] == ["", "", ""]
-    assert refusal(keeper, HOST).status == 429
+    refused = refusal(keeper, HOST)
+    assert refused.status == 429
+    assert refused.error == "too many requests for the rate that all callers without a key share"
 
 
 def test_two_workers_share_a_rate(folder):
