@@ -167,9 +167,8 @@ class Generation:
         self._server_code = server_code(surroundings.serving)
         self.phase: Phase = "starting"
         self.error: str | None = None
-        self._fall: dict[
-            str, Any
-        ] = {}  # the last: which slot it was about, and whether its package was changed
+        # the last: which slot it was about, and whether its package was changed
+        self._fall: dict[str, Any] = {}
         self._activated = False
         self._drain_until = 0.0
         self._remotes = [self._remote(slot) for slot in self._remote_slots()]
