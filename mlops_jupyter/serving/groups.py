@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from itertools import chain
 from operator import itemgetter
@@ -80,6 +81,22 @@ class Group:
     def block_of(self, rows: Rows) -> NDArray[Any]:
         """Return the same from whole rows in the order of the schema, whose values were looked at already."""
         return self.kind.block(list(map(self.pick_at, rows)), self.columns[0].array_dtype)
+
+    def block_of_columns(self, columns: Sequence[list[Any]]) -> NDArray[Any]:
+        """Return what `block` does, from one list of values per column; all are of one length.
+
+        Raises
+        ------
+        Irregular, TypeError, ValueError or OverflowError
+            When a value has to be looked at by itself.
+        """
+        table = _packed(columns) if self.columns[0].array_dtype == "float64" else None
+        if table is None or _any_boolean(columns, table):
+            return self.block(list(zip(*columns, strict=True)))
+        block = table.T
+        if self.held is not None and _outside(block, self.held).any():
+            raise Irregular
+        return block
 
     def extremes(self, block: NDArray[np.float64]) -> Limits:
         """Return the least and the greatest value of each column of doubles, which say of it what matters.
@@ -180,6 +197,25 @@ def _seen(columns: Sequence[Column]) -> Limits | None:
     if all(column.minimum == -np.inf and column.maximum == np.inf for column in columns):
         return None
     return np.array([c.minimum for c in columns]), np.array([c.maximum for c in columns])
+
+
+def _packed(columns: Sequence[list[Any]]) -> NDArray[np.float64] | None:
+    """Return columns of numbers as a table, one a row; None when something is no number.
+
+    `struct` takes a third of the time that NumPy takes to look at each value what it is.
+    """
+    pack = struct.Struct(f"{len(columns[0])}d").pack
+    try:
+        data = b"".join([pack(*values) for values in columns])
+    except struct.error:
+        return None
+    return np.frombuffer(data).reshape(len(columns), -1)
+
+
+def _any_boolean(columns: Sequence[list[Any]], table: NDArray[np.float64]) -> bool:
+    """Return whether a boolean was packed as a number, which only zeros and ones can have been."""
+    suspects = np.flatnonzero(((table == 0) | (table == 1)).any(axis=1)).tolist()
+    return any(bool in map(type, columns[i]) for i in suspects)
 
 
 def _outside(block: NDArray[Any], limits: Limits) -> NDArray[np.bool_]:

@@ -217,22 +217,22 @@ class Validator:
     def _blocks(self, features: Any) -> tuple[list[NDArray[Any]], tuple[Warned, ...]]:
         """Return one block of values a group, and what was sent beside them."""
         try:
-            read = self._read_plainly(features)
-            return [group.block(read(group)) for group in self._groups], ()
+            return self._blocks_plainly(features), ()
         except (KeyError, TypeError, ValueError, OverflowError):
             read, unread = self._read_carefully(features)
             return [_mended_block(group, read(group)) for group in self._groups], unread
 
-    def _read_plainly(self, features: Any) -> ReadRows:
-        """Return what picks the rows of a group, when the request has just the model's columns."""
-        if _is_columns(features):
-            if len(features) != len(self._names) or len(set(map(len, features.values()))) > 1:
-                raise Irregular
-            return lambda group: list(zip(*group.pick(features), strict=True))
-        records = features if self._is_records(features) else [features]
-        return self._read_records(records)
+    def _blocks_plainly(self, features: Any) -> list[NDArray[Any]]:
+        """Return one block a group, when the request has just the model's columns."""
+        if not _is_columns(features):
+            read = self._read_records(features if self._is_records(features) else [features])
+            return [group.block(read(group)) for group in self._groups]
+        if len(features) != len(self._names) or len(set(map(len, features.values()))) > 1:
+            raise Irregular
+        return [group.block_of_columns(group.pick(features)) for group in self._groups]
 
     def _read_records(self, records: list[Any]) -> ReadRows:
+        """Return what picks the rows of a group."""
         types = set(map(type, records))
         if types == {str} and self.kind == "text":
             return lambda _: [(text,) for text in records]

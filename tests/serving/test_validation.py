@@ -263,6 +263,62 @@ def test_the_careful_way_reads_what_the_plain_way_reads(records):
             assert careful == [_comparable(value) for value in plain.columns[name].tolist()]
 
 
+NUMBERS = {
+    "plain": [column(name, "double", "float64", minimum=-9.0, maximum=9.0) for name in "abc"],
+    "nullable": [column(name, "double", "float64", nullable=True) for name in "abc"],
+    "single": [
+        column("a", "double", "float64"),
+        column("b", "float", "float32"),
+        column("c", "float", "float16"),
+    ],
+    "mixed": [
+        column("a", "double", "float64"),
+        column("b", "long", "int64"),
+        column("c", "double", "float64"),
+    ],
+}
+VALUES = st.floats(-10, 10) | st.integers(-2, 2) | st.sampled_from(
+    [None, True, False, "1.5", "x", 2**53 + 1, 2**64, 10**30, 1e39, -1e300, 7e4, [], [1.0], {}, {"a": 1}]
+)  # fmt: skip
+USUAL = st.floats(-10, 10) | st.integers(-2, 2)
+
+
+@st.composite
+def columns_of_numbers(draw):
+    """Columns of numbers, most of them right, of one length and complete, but not all."""
+    rows = draw(st.integers(0, 4))
+    names = draw(st.sampled_from(["abc", "abc", "abc", "cab", "ab", "abcd", ""]))
+    values = st.one_of(USUAL, USUAL, USUAL, VALUES)
+    lengths = [rows if draw(st.integers(0, 9)) else rows + 1 for _ in names]
+    lists = [draw(st.lists(values, min_size=n, max_size=n)) for n in lengths]
+    return dict(zip(names, lists, strict=True))
+
+
+def all_said(validator, columns):
+    try:
+        read = validator.parse(json.dumps({"features": columns}).encode())
+    except InvalidRequest as invalid:
+        return invalid.status, invalid.document()
+    arrays = {name: (values.dtype, as_lists(read.batch)[name]) for name, values in read.batch.columns.items()}
+    block = None if read.batch.block is None else read.batch.block.tobytes()
+    return arrays, block, read.warnings
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.sampled_from(sorted(NUMBERS)), columns_of_numbers())
+def test_columns_are_read_as_value_by_value(kind, columns):
+    quick, slow = (compile_validator(schema(*NUMBERS[kind])) for _ in range(2))
+    slow._blocks_plainly = lambda _: int("as if something were irregular")
+    assert all_said(quick, columns) == all_said(slow, columns)
+
+
+def test_ordinary_columns_of_doubles_are_read_as_one_table():
+    validator = compile_validator(schema(*NUMBERS["plain"]))
+    read = parse(validator, {"b": [1, 2.5], "a": [0, 1], "c": [3.5, 4]})
+    assert read.batch.block.T.flags.c_contiguous
+    assert read.batch.block.tolist() == [[0.0, 1.0, 3.5], [1.0, 2.5, 4.0]]
+
+
 def outcome(body):
     try:
         return VALIDATOR.parse(body)
