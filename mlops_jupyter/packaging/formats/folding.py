@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
 _FARTHEST = 1e5  # means in spreads; with it twelve digits are left of sixteen, and parity is asked for five
@@ -93,13 +95,21 @@ def _constant(graph: Any, name: str) -> NDArray[Any] | None:
 
 def _only_source(graph: Any, name: str) -> Any:
     """Return the node that makes a value, None when more than one reads it or it is an output."""
-    readers = sum(list(node.input).count(name) for node in graph.node)
-    if readers != 1 or name in {output.name for output in graph.output}:
+    if list(_read(graph)).count(name) != 1 or name in {output.name for output in graph.output}:
         return None
     return next((node for node in graph.node if name in node.output), None)
 
 
+def _read(graph: Any) -> Iterator[str]:
+    """Yield each name that a node reads; branches and bodies of loops read those around them, too."""
+    for node in graph.node:
+        yield from node.input
+        for attribute in node.attribute:
+            for inner in (*([attribute.g] if attribute.HasField("g") else ()), *attribute.graphs):
+                yield from _read(inner)
+
+
 def _drop_unused(graph: Any) -> None:
-    read = {name for node in graph.node for name in node.input}
-    for unused in [each for each in graph.initializer if each.name not in read]:
+    needed = {*_read(graph), *(output.name for output in graph.output)}
+    for unused in [each for each in graph.initializer if each.name not in needed]:
         graph.initializer.remove(unused)

@@ -6,16 +6,19 @@ import numpy as np
 import onnx
 import pandas as pd
 import pytest
+from onnx import helper, numpy_helper
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from mlops_jupyter.packaging.formats import formulas  # noqa: F401 - it registers itself with skl2onnx
+from mlops_jupyter.packaging.formats.folding import fold_scalers
 from mlops_jupyter.packaging.formats.graph import convert
 from mlops_jupyter.schema.inputs import infer_input
 from mlops_jupyter.schema.outputs import infer_output
 from mlops_jupyter.serving.runtimes import GraphRuntime
 
+DOUBLE = onnx.TensorProto.DOUBLE
 RNG = np.random.default_rng(0)
 DATA = pd.DataFrame(RNG.normal(3, 2, (400, 5)), columns=list("abcde"))
 TARGETS = {
@@ -72,3 +75,18 @@ def test_a_scaler_that_something_else_reads_stays():
     kinds, runtime = graph_of(model, DATA, target)
     assert "Div" in kinds
     assert (runtime.predict_input(DATA).labels[0] == model.predict(DATA)).all()
+
+
+def test_what_only_a_branch_reads_stays():
+    def branch(name):
+        node = helper.make_node("Identity", ["inner"], [name])
+        return helper.make_graph([node], name, [], [helper.make_tensor_value_info(name, DOUBLE, [1])])
+
+    choice = helper.make_node("If", ["asked"], ["y"], then_branch=branch("yes"), else_branch=branch("no"))
+    asked = helper.make_tensor_value_info("asked", onnx.TensorProto.BOOL, [])
+    answer = helper.make_tensor_value_info("y", DOUBLE, [1])
+    constants = [numpy_helper.from_array(np.ones(1), name) for name in ("inner", "unused")]
+    document = helper.make_model(helper.make_graph([choice], "chosen", [asked], [answer], constants))
+    fold_scalers(document)
+    onnx.checker.check_model(document)
+    assert [each.name for each in document.graph.initializer] == ["inner"]
