@@ -103,9 +103,10 @@ class Door(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take in a packet; of a head that never ends only so much, as the parser would gather it all."""
-        if self._strange < _STRANGERS and self._answer_known(data):
+        looking = self._strange < _STRANGERS  # who no longer looks need not teach, either
+        if looking and self._answer_known(data):
             return
-        fresh, self._answered = not self._arriving, None
+        fresh, self._answered = looking and not self._arriving, None
         super().data_received(data)
         if self._answered is not None and fresh:
             self._learn(data, self._answered)

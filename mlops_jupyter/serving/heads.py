@@ -64,7 +64,8 @@ class Head:
 def make_head(asked: Asked, unit: str | None, caller: Caller | None) -> Head:
     """Return what some headers say."""
     content_type = asked.get(b"content-type", b"").decode("latin-1")
-    plain = _RARE.isdisjoint(asked) and ARROW not in content_type and _ARROW not in asked.get(b"accept", b"")
+    arrow = ARROW in content_type.lower() or _ARROW in asked.get(b"accept", b"").lower()
+    plain = _RARE.isdisjoint(asked) and not arrow
     row = plain and content_type in TYPES
     return Head(asked, content_type, unit, caller, request_id_of(asked), plain, row)
 
