@@ -110,7 +110,9 @@ class _Pinned(http.client.HTTPSConnection):
         shown = self.sock.getpeercert(binary_form=True)
         if not same_certificate(self._certificate, shown or b""):
             self.close()
-            raise ssl.SSLError(f"another certificate answers than that of {self._certificate}")
+            raise ssl.SSLError(
+                ssl.SSL_ERROR_SSL, f"another certificate answers than that of {self._certificate}"
+            )
 
 
 def _json(data: bytes) -> Any:
