@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import math
 import os
 import secrets
 import time
@@ -78,12 +79,14 @@ def create_key(
         When there are keys already that cannot be read.
     """
     secret = PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
-    with _changing(folder) as file:
+    with _changing(folder) as found:
+        file = found or KeyFile(_make_owners_secret(folder))
         taken = {key.id for key in file.keys}
-        key = Key(_new_id(taken), digest_of(secret.encode()), tuple(scopes), time.time(), note=note)
-        key = replace(key, rate=rate, burst=burst)
-        if expires is not None:
-            key = replace(key, expires=expires)
+        ends = math.inf if expires is None else expires
+        key = Key(
+            _new_id(taken), digest_of(secret.encode()), tuple(scopes), time.time(), ends,
+            rate=rate, burst=burst, note=note,
+        )  # fmt: skip
         write_keys(folder / KEYS, replace(file, keys=(*file.keys, key)))
     return key, secret
 
@@ -97,9 +100,10 @@ def revoke_key(folder: Path, name: str) -> Key:
         When there is no such key; it names the nearest.
     """
     with _changing(folder) as file:
-        found = {key.id: key for key in file.keys}.get(name)
-        if found is None:
-            hint = did_you_mean(name, [key.id for key in file.keys]) or f"mlops key create {folder.name}"
+        known = {key.id: key for key in file.keys} if file else {}
+        found = known.get(name)
+        if file is None or found is None:
+            hint = did_you_mean(name, known) or f"mlops key create {folder.name}"
             raise NotFoundError(f"{folder.name} has no key {name!r}", hint=hint)
         revoked = replace(found, revoked=min(found.revoked, time.time()))
         kept = tuple(revoked if key is found else key for key in file.keys)
@@ -147,11 +151,11 @@ def _read(folder: Path) -> KeyFile | None:
 
 
 @contextlib.contextmanager
-def _changing(folder: Path) -> Iterator[KeyFile]:
-    """Yield the keys as they are, while nobody else can change them."""
+def _changing(folder: Path) -> Iterator[KeyFile | None]:
+    """Yield the keys as they are, None where there is no file, while nobody else can change them."""
     with _writing(folder.name), (folder / _LOCK).open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield _read(folder) or KeyFile(_make_owners_secret(folder))
+        yield _read(folder)
 
 
 def _make_owners_secret(folder: Path) -> str:

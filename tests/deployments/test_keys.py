@@ -73,6 +73,13 @@ def test_a_key_that_is_not_there_is_told_with_those_that_are(folder):
         keys.revoke_key(folder, f"{key.id[:-1]}z")
 
 
+def test_revoking_where_there_are_no_keys_makes_nothing(folder):
+    with pytest.raises(NotFoundError, match="has no key 'k1'; mlops key create"):
+        keys.revoke_key(folder, "k1")
+    assert keys.owners_secret(folder) == ""
+    assert not keys.has_keys(folder)
+
+
 def test_without_keys_nobody_needs_one(folder):
     assert not keys.has_keys(folder)
     assert keys.list_keys(folder) == ()
