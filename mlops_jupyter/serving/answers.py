@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from .call import Answered
     from .runtimes import Prediction
 
 
@@ -57,10 +58,9 @@ class _Threshold:
         """Return the position of the label of one row."""
         return self.positive if row[self.positive] >= self.least else 1 - self.positive
 
-    def positions(self, table: NDArray[np.float64]) -> list[int]:
+    def positions(self, table: NDArray[np.float64]) -> NDArray[np.intp]:
         """Return the position of the label of each row."""
-        reached = table[:, self.positive] >= self.least
-        return [self.positive if yes else 1 - self.positive for yes in reached.tolist()]
+        return np.where(table[:, self.positive] >= self.least, self.positive, 1 - self.positive)
 
 
 @dataclass(frozen=True)
@@ -79,20 +79,26 @@ class _Output:
             return self._values(values)
         if not scored:
             return Answer(self._labels(values, table))
-        rows = table.tolist()
         if self.threshold is None:
-            labels = _plain(values)
-            positions: list[Any] = [self.positions.get(label) for label in labels]
+            labels, positions = _plain(values), positions_of(values, self.classes)
         else:
             positions = self.threshold.positions(table)
-            labels = [self.classes[i] for i in positions]
-        confidence = [None if i is None else row[i] for i, row in zip(positions, rows, strict=True)]
-        return Answer(labels, [dict(zip(self.keys, row, strict=True)) for row in rows], confidence)
+            labels = [self.classes[i] for i in positions.tolist()]
+        return Answer(labels, self._by_label(table), _confidence(positions, table))
 
     def _labels(self, values: NDArray[Any], table: NDArray[np.float64]) -> list[Any]:
         if self.threshold is None:
             return _plain(values)
-        return [self.classes[i] for i in self.threshold.positions(table)]
+        return [self.classes[i] for i in self.threshold.positions(table).tolist()]
+
+    def _by_label(self, table: NDArray[np.float64]) -> list[dict[str, float]]:
+        columns = [
+            column.tolist() for column in table.T
+        ]  # a list for each row would take longer than all else
+        if len(self.keys) == 2:  # as most have, in half the time
+            first, second = self.keys
+            return [{first: one, second: other} for one, other in zip(*columns, strict=True)]
+        return [dict(zip(self.keys, row, strict=True)) for row in zip(*columns, strict=True)]
 
     def tell(self, label: Any, table: NDArray[np.float64] | None) -> tuple[Any, Any, Any] | None:
         """Return what `answer` tells of one row, in fewer steps; None where it takes more than these."""
@@ -193,6 +199,36 @@ class AnswerMaker:
         return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
+def positions_of(labels: NDArray[Any], classes: Sequence[Any]) -> NDArray[np.intp]:
+    """Return the position of each label among the classes, -1 for one that is none.
+
+    Examples
+    --------
+    >>> positions_of(np.array([2, 0, 1]), [0, 2]).tolist()
+    [1, 0, -1]
+    """
+    if labels.dtype.kind in "iu" and set(map(type, classes)) == {int}:
+        known = np.asarray(classes)
+        order = np.argsort(known)
+        found = order[np.searchsorted(known, labels, sorter=order).clip(max=len(known) - 1)]
+        return np.where(known[found] == labels, found, -1)
+    positions = {label: i for i, label in enumerate(classes)}
+    plain = _plain(labels)
+    return np.fromiter((positions.get(label, -1) for label in plain), np.intp, len(plain))
+
+
+def confidence_of(positions: NDArray[np.intp], table: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the probability of each predicted label, NaN for one that is no class."""
+    return np.where(positions < 0, np.nan, table[np.arange(len(table)), positions])
+
+
+def labels_of(answered: Answered, output: int) -> NDArray[Any]:
+    """Return the labels of one output as they are told: where there is a decision threshold, it decides."""
+    if answered.contract.serving.get("threshold") is None:
+        return np.asarray(answered.prediction.labels[output])
+    return np.array(answered.answer.predictions)  # only a model with one output has a threshold
+
+
 def label_key(label: Any) -> str:
     """Return a label as the key of its probability: its JSON, without quotes.
 
@@ -220,6 +256,13 @@ def _threshold(output: Mapping[str, Any], serving: Mapping[str, Any]) -> _Thresh
     if positive is not None and positive not in classes:
         raise ValueError(f"the positive label {positive!r} is not a class of the model: {classes}")
     return _Threshold(float(least), 1 if positive is None else classes.index(positive))
+
+
+def _confidence(positions: NDArray[np.intp], table: NDArray[np.float64]) -> list[float | None]:
+    confidence: list[float | None] = confidence_of(positions, table).tolist()
+    for row in np.flatnonzero(positions < 0).tolist():
+        confidence[row] = None
+    return confidence
 
 
 def _plain(values: NDArray[Any]) -> list[Any]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import orjson
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from mlops_jupyter.serving.answers import AnswerMaker
+from mlops_jupyter.serving.answers import AnswerMaker, label_key
 from mlops_jupyter.serving.runtimes import Prediction
 
 
@@ -123,3 +126,26 @@ def test_several_regressions_have_no_probabilities():
     answer = answers.answer(Prediction([np.array([1.0]), np.array([np.nan])]))
     assert (answer.predictions, answer.probabilities) == ([{"a": 1.0, "b": None}], None)
     assert answer.warnings[0].field == "b"
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.sampled_from([[0, 1], [5, -1, 3], ["a", "b"], [True, False], ["x"], [1.5, 2.5]]),
+    st.data(),
+    st.none() | st.floats(0, 1),
+)
+def test_many_rows_are_told_as_each_alone(classes, data, least):
+    rows = data.draw(st.integers(1, 6))
+    labels = [data.draw(st.sampled_from([*classes, 7])) for _ in range(rows)]
+    table = np.array([[data.draw(st.floats(0, 1)) for _ in classes] for _ in range(rows)])
+    serving = {"threshold": least} if len(classes) == 2 else {}
+    answers = maker(output(classes=classes), **serving)
+    kind = object if isinstance(classes[0], str | bool) else None
+    told = answers.answer(Prediction([np.array(labels, kind)], [table]))
+    for row, label in enumerate(labels):
+        first = table[row : row + 1]
+        alone = answers.tell_one(label, first)
+        assert (told.predictions[row], [told.probabilities[row]], [told.confidence[row]]) == alone
+    assert orjson.loads(orjson.dumps(told.probabilities)) == [
+        {label_key(label): p for label, p in zip(classes, row, strict=True)} for row in table.tolist()
+    ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import orjson
 
-from ..answers import label_key
+from ..answers import confidence_of, label_key, labels_of, positions_of
 from ..call import Outcome
 from ..runtimes.prediction import gives_probabilities
 from . import ARROW
@@ -57,37 +57,14 @@ def _columns(answered: Answered) -> Iterator[tuple[str, Any]]:
     scored = gives_probabilities(schema)
     for position, output in enumerate(outputs):
         suffix = f":{output['name']}" if len(outputs) > 1 else ""
-        labels = _labels(answered, position)
+        labels = labels_of(answered, position)
         yield f"prediction{suffix}", _array(labels, output["type"])
         if scored and tables is not None:
             table = np.asarray(tables[position], np.float64)
-            yield f"confidence{suffix}", _array(_confidence(labels, table, output["classes"]), "double")
+            confidence = confidence_of(positions_of(labels, output["classes"]), table)
+            yield f"confidence{suffix}", _array(confidence, "double")
             for i, label in enumerate(output["classes"]):
                 yield f"probability{suffix}:{label_key(label)}", _array(table[:, i], "double")
-
-
-def _labels(answered: Answered, position: int) -> Any:
-    if answered.contract.serving.get("threshold") is None:
-        return answered.prediction.labels[position]
-    return answered.answer.predictions  # only a model with one output has a threshold
-
-
-def _confidence(labels: Any, table: NDArray[np.float64], classes: list[Any]) -> NDArray[np.float64]:
-    """Return the probability of the predicted label, NaN for one that is no class."""
-    chosen = _positions(np.asarray(labels), classes)
-    return np.where(chosen < 0, np.nan, table[np.arange(len(table)), chosen])
-
-
-def _positions(labels: NDArray[Any], classes: list[Any]) -> NDArray[np.intp]:
-    """Return the position of each label among the classes, -1 for one that is none."""
-    known = np.asarray(classes)
-    if labels.dtype.kind in "iu" and known.dtype.kind in "iu":
-        order = np.argsort(known)
-        found = order[np.searchsorted(known, labels, sorter=order).clip(max=len(known) - 1)]
-        return np.where(known[found] == labels, found, -1)
-    positions = {label: i for i, label in enumerate(classes)}
-    plain = _plain(labels)
-    return np.fromiter((positions.get(label, -1) for label in plain), np.intp, len(plain))
 
 
 def _array(values: Any, type_: str) -> Any:

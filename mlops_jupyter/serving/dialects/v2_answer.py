@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import orjson
 
+from ..answers import labels_of
 from ..call import Outcome
 from ..problems import InvalidRequest, nearest, shortened_name
 from ..runtimes.prediction import gives_probabilities
@@ -63,13 +64,10 @@ class OutputTensor:
 
     def values(self, answered: Answered) -> NDArray[Any]:
         """Return its values."""
-        prediction = answered.prediction
         if self.classes is not None:
-            assert prediction.probabilities is not None
-            return np.asarray(prediction.probabilities[self.output])
-        if answered.contract.serving.get("threshold") is None:
-            return np.asarray(prediction.labels[self.output])
-        return np.array(answered.answer.predictions)  # only a model with one output has a threshold
+            assert answered.prediction.probabilities is not None
+            return np.asarray(answered.prediction.probabilities[self.output])
+        return labels_of(answered, self.output)
 
 
 def output_tensors(schema: Mapping[str, Any]) -> dict[str, OutputTensor]:
