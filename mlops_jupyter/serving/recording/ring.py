@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from ..router import Contract
     from .layout import Layout
 
-CROWD = 2048  # rows worth waking the writer for
-MOST = 8192
+CROWD = 4096  # rows worth waking the writer for
+MOST = 16384
 MOST_BYTES = 16 * 2**20
 ROLES = ("stable", "candidate", "shadow")
 _ID = 32  # characters of a prediction id
