@@ -46,6 +46,11 @@ def test_failures_are_counted_by_status_with_their_meaning():
     assert re.search(r"✗ no answer +40 +4 %", text)
 
 
+def test_a_model_that_fails_is_told_where_to_read_why():
+    text = str(report(answers={"200": 999, "500": 1}))
+    assert re.search(r"✗ 500 +1 +0.1 %  the model failed: mlops logs says more", text)
+
+
 def test_what_could_not_be_sent_is_a_failure_and_said():
     short = report(sent=800, not_sent=200)
     assert not short.ok
