@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import threading
 import time
@@ -74,3 +75,26 @@ def answers(methods: list[str], data: bytes) -> tuple[list[tuple[int, dict, byte
             break
         parser.start_next_cycle()
     return found, parser.trailing_data[0]
+
+
+def one_answer(line: socket.socket) -> bytes:
+    """Return the next answer of a connection, empty when it has ended."""
+    received = b""
+    with contextlib.suppress(ConnectionError):
+        while not (found := re.search(rb"content-length: (\d+)\r\n(?:.+\r\n)*\r\n", received)):
+            if not (part := line.recv(65536)):
+                return received
+            received += part
+        while len(received) < found.end() + int(found[1]):
+            if not (part := line.recv(65536)):
+                return received
+            received += part
+    return received
+
+
+def ask(line: socket.socket, request: bytes) -> tuple[int, dict[bytes, bytes], bytes]:
+    """Send a request in a packet of its own, and return status, headers and body of its answer."""
+    line.sendall(request)
+    ((answer,), rest) = answers(["POST"], one_answer(line))
+    assert rest == b""
+    return answer

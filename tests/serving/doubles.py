@@ -30,6 +30,7 @@ _SUM = DATA.sum(axis=1) + _RNG.normal(0, 2, 300)
 TWO, THREE = np.where(_SUM > 40, "big", "small"), np.digitize(_SUM, [37, 43])
 RECORD = dict.fromkeys(NAMES, 10.0)
 THRESHOLD = {"threshold": 0.2, "positive": "small"}
+JSON = "content-type: application/json"
 
 
 def _scaled(last):
@@ -58,6 +59,15 @@ def build_doubles(build, folder, kind: str, **more):
 def body_of(**changed) -> bytes:
     """Return a request for one row."""
     return orjson.dumps({"features": RECORD | changed})
+
+
+GOOD = body_of()
+
+
+def written(body: bytes = GOOD, *headers: str, kind: str = JSON, host: str = "localhost") -> bytes:
+    """Return a ``POST /predict`` as it comes over a connection."""
+    lines = ["POST /predict HTTP/1.1", f"host: {host}", kind, *headers, f"content-length: {len(body)}"]
+    return "\r\n".join((*lines, "", "")).encode() + body
 
 
 class Observed:

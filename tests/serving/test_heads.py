@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import re
@@ -14,23 +15,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlops_jupyter.serving import heads
-from mlops_jupyter.serving.access.doorkeeper import Doorkeeper
-from mlops_jupyter.serving.access.keys import Key, KeyFile, digest_of, write_keys
 from mlops_jupyter.serving.app import create_app
 from mlops_jupyter.serving.door import _STRANGERS, Door
-from mlops_jupyter.serving.gate import Gate
 from mlops_jupyter.serving.heads import KnownHeads, make_head
 from mlops_jupyter.serving.loading import load
 from mlops_jupyter.serving.local import LocalVariant
-from mlops_jupyter.serving.metrics.meter import Meter
-from mlops_jupyter.serving.options import Options
 from mlops_jupyter.serving.router import SingleRouter
-from tests.serving.connections import Running, answers, rest_of
-from tests.serving.doubles import body_of, build_doubles
+from tests.serving.connections import Running, answers, ask, one_answer, rest_of
+from tests.serving.doubles import GOOD, JSON, body_of, build_doubles, written
 
-JSON = "content-type: application/json"
 ARROW = "application/vnd.apache.arrow.stream"
-GOOD = body_of()
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +38,10 @@ def start(variant):
     """Start servers of the variant, and stop them at the end."""
     started = []
 
-    def start(http=Door, doorkeeper=None, options=None) -> Running:
-        router = SingleRouter(variant)
-        gate = Gate(router, Meter(None, "sizes"), options, doorkeeper)
-        started.append(Running(create_app(router, gate), http))
-        started[-1].gate = gate
+    def start(http=Door) -> Running:
+        app = create_app(SingleRouter(variant))
+        started.append(Running(app, http))
+        started[-1].gate = app.gate
         return started[-1]
 
     yield start
@@ -73,35 +66,6 @@ def read(quick, monkeypatch):
     monkeypatch.setattr(quick.gate, "read_head", lambda headers: found.append(headers) or read_head(headers))
     quick.gate.known_heads.clear()
     return found
-
-
-def written(body: bytes = GOOD, *headers: str, kind: str = JSON, host: str = "localhost") -> bytes:
-    """Return a request."""
-    lines = ["POST /predict HTTP/1.1", f"host: {host}", kind, *headers, f"content-length: {len(body)}"]
-    return "\r\n".join((*lines, "", "")).encode() + body
-
-
-def one_answer(line: socket.socket) -> bytes:
-    """Return the next answer of a connection, empty when it has ended."""
-    received = b""
-    with contextlib.suppress(ConnectionError):
-        while not (found := re.search(rb"content-length: (\d+)\r\n(?:.+\r\n)*\r\n", received)):
-            if not (part := line.recv(65536)):
-                return received
-            received += part
-        while len(received) < found.end() + int(found[1]):
-            if not (part := line.recv(65536)):
-                return received
-            received += part
-    return received
-
-
-def ask(line: socket.socket, request: bytes) -> tuple[int, dict[bytes, bytes], bytes]:
-    """Send a request in a packet of its own, and return status, headers and body of its answer."""
-    line.sendall(request)
-    ((answer,), rest) = answers(["POST"], one_answer(line))
-    assert rest == b""
-    return answer
 
 
 def compared(answer: bytes) -> bytes:
@@ -138,6 +102,7 @@ SENT = st.builds(
     st.sampled_from(TYPES),
     st.sampled_from([GOOD] * 8 + BODIES),
 )
+LAST = b"GET /ready HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
 LATER = [b"GET /ready HTTP/1.1\r\nhost: localhost\r\n\r\n", b"\r\n" + written()]
 
 
@@ -269,6 +234,49 @@ def test_a_request_within_a_body_is_no_request(quick, read):
     assert len(read) == 2
 
 
+def test_a_body_that_comes_alone_is_no_request_even_if_it_reads_like_one(quick, read):
+    inner = written()
+    whole = written(inner)
+    with quick.connect() as line:
+        assert ask(line, inner)[0] == 200
+        line.sendall(whole[: -len(inner)])
+        time.sleep(0.02)
+        assert ask(line, inner)[0] == 400
+        assert ask(line, inner)[0] == 200
+
+
+def test_heads_that_come_together_are_not_taken_for_each_other(quick, read):
+    first, second = (written(GOOD, f"x-request-id: {name}") for name in ("first", "second"))
+    with quick.connect() as line:
+        for part in (first + second, first, second):
+            line.sendall(part)
+            time.sleep(0.02)
+        line.sendall(LAST)
+        found, _ = answers(["POST"] * 4 + ["GET"], rest_of(line))
+    told = [answer[1][b"x-request-id"] for answer in found[:4]]
+    assert told == [b"first", b"second", b"first", b"second"]
+
+
+def test_a_known_head_waits_for_what_was_asked_before(quick, read, monkeypatch):
+    answer = quick.gate.answer
+
+    async def later(*arguments, **options):
+        await asyncio.sleep(0.3)
+        return await answer(*arguments, **options)
+
+    monkeypatch.setattr(quick.gate, "answer", later)
+    known = written(GOOD, "x-request-id: known", "connection: keep-alive")
+    with quick.connect() as line:
+        ask(line, known)
+        line.sendall(written(GOOD, "x-request-id: slow", "x-mlops-variant: stable"))
+        time.sleep(0.05)
+        line.sendall(known)
+        time.sleep(0.5)
+        line.sendall(LAST)
+        found, _ = answers(["POST", "POST", "GET"], rest_of(line))
+    assert [answer[1][b"x-request-id"] for answer in found[:2]] == [b"slow", b"known"]
+
+
 def test_two_lengths_are_two_heads(quick, read):
     long = GOOD + b" " * 900
     with quick.connect() as line:
@@ -295,51 +303,6 @@ def test_a_connection_ends_with_its_answer_while_the_server_drains(quick, varian
         assert (status, headers[b"connection"]) == (200, b"close")
         assert line.recv(1) == b""
     assert len(read) == 1
-
-
-# who may ask
-
-
-def keeper(folder, options=None, **key) -> Doorkeeper:
-    write_keys(folder / "keys.json", KeyFile(digest_of(b"owner"), (Key("k", digest_of(b"secret"), **key),)))
-    return Doorkeeper(folder, options or Options(), "127.0.0.1", 1, 1)
-
-
-def bearing(secret: str, *more: str, **changed: str) -> bytes:
-    return written(GOOD, f"authorization: Bearer {secret}", *more, **changed)
-
-
-@pytest.mark.parametrize(
-    ("request_", "status"),
-    [(bearing("wrong"), 401), (written(), 401), (bearing("secret", host="rebound.example"), 421)],
-)
-def test_who_is_not_let_in_teaches_nothing(start, tmp_path, request_, status):
-    running = start(doorkeeper=keeper(tmp_path))
-    with running.connect() as line:
-        assert {ask(line, request_)[0] for _ in range(5)} == {status}
-        assert not running.gate.known_heads
-        assert ask(line, bearing("secret"))[0] == 200
-    assert len(running.gate.known_heads) == 1
-
-
-def test_a_rate_counts_under_a_known_head_and_who_is_beyond_it_teaches_nothing(start, tmp_path):
-    running = start(doorkeeper=keeper(tmp_path, rate=0.001, burst=4))
-    with running.connect() as line:
-        statuses = [ask(line, bearing("secret"))[0] for _ in range(6)]
-        others = [ask(line, bearing("secret", f"x-request-id: {number}"))[0] for number in range(3)]
-    assert (statuses, others) == ([200] * 4 + [429] * 2, [429] * 3)
-    assert len(running.gate.known_heads) == 1
-
-
-def test_a_revoked_key_opens_no_known_head(start, tmp_path):
-    running = start(doorkeeper=keeper(tmp_path))
-    with running.connect() as line:
-        assert [ask(line, bearing("secret"))[0] for _ in range(3)] == [200] * 3
-        keeper(tmp_path, revoked=time.time())
-        time.sleep(1)
-        status, headers, told = ask(line, bearing("secret"))
-    assert (status, json.loads(told)) == (401, {"error": "the key was revoked"})
-    assert b"www-authenticate" in headers
 
 
 # how much is kept

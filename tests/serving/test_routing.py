@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import random
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 import mlops_jupyter
+from mlops_jupyter.serving import weighted
 from mlops_jupyter.serving.access.doorkeeper import Doorkeeper
 from mlops_jupyter.serving.access.keys import Key, KeyFile, digest_of, write_keys
 from mlops_jupyter.serving.gate import Gate
@@ -82,6 +84,28 @@ def test_names_that_differ_little_are_spread_as_any_others():
     versions = chosen(table(50), [f"{i:08d}" for i in range(10_000)])
     changes = sum(a != b for a, b in itertools.pairwise(versions))
     assert within_chance(changes, 0.5, len(versions) - 1)
+
+
+@pytest.mark.parametrize("shares", [(0.5,), (10,), (50,), (99.5,), (5, 20), (50, 50), (0, 10), (100,)])
+def test_requests_of_nobody_come_out_by_the_weights(shares, monkeypatch):
+    monkeypatch.setattr(weighted, "getrandbits", random.Random(0).getrandbits)
+    versions = chosen(table(*shares), [""] * 20_000)
+    for version, share in zip(VERSIONS, (100 - sum(shares), *shares), strict=False):
+        assert within_chance(versions.count(version), share / 100, len(versions))
+
+
+def test_requests_of_nobody_do_not_follow_each_other():
+    versions = chosen(table(50), [""] * 10_000)
+    changes = sum(a != b for a, b in itertools.pairwise(versions))
+    assert 4_500 < changes < 5_500  # ten standard deviations: by chance
+
+
+def test_a_unit_goes_to_its_variant_whoever_asks_between():
+    routes = router(table(30, 30))
+    once = [routes.choose(unit)[0].version for unit in UNITS[:200]]
+    for unit, version in zip(UNITS[:200], once, strict=True):
+        again = [routes.choose(each)[0].version for each in (unit, "", unit, "", unit)]
+        assert again[::2] == [version] * 3
 
 
 # units stay
