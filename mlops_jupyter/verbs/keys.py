@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from mlops_jupyter.durations import seconds_of
 from mlops_jupyter.errors import UsageError, did_you_mean
-from mlops_jupyter.verbs.durations import seconds_of
 from mlops_jupyter.verbs.results import Note, Quantity, Result, Status, Table
 from mlops_jupyter.verbs.table import verb
 

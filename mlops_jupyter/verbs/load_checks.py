@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from mlops_jupyter.durations import seconds_of
 from mlops_jupyter.errors import RefusedError, UsageError
-from mlops_jupyter.verbs.durations import seconds_of
 from mlops_jupyter.verbs.load_report import LoadReport
 from mlops_jupyter.verbs.progress import progress
 from mlops_jupyter.verbs.table import verb

@@ -2,8 +2,8 @@
 
 import pytest
 
+from mlops_jupyter.durations import seconds_of
 from mlops_jupyter.errors import UsageError
-from mlops_jupyter.verbs.durations import seconds_of
 
 
 @pytest.mark.parametrize(
