@@ -7,12 +7,14 @@ follow.
 from __future__ import annotations
 
 import base64
+import re
 import uuid
 from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING, Final
 
-from mlops_jupyter.verbs.results import Block, Code, Facts, Figure, Note, Table
+from mlops_jupyter.verbs.as_svg import COLOURS, draw
+from mlops_jupyter.verbs.results import Bar, Block, Code, Facts, Figure, Note, Sayings, Table, Titled
 from mlops_jupyter.verbs.values import SYMBOLS, Shown, aligned, is_numeric, shown
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ _ROWS: Final = 200
 _SHORT: Final = 32  # letters that stay on one line
 _CODE: Final = 40_000
 _WIDTH: Final = 640  # pixels of a figure
-_COLOURS: Final[dict[Mark, str]] = {"ok": "#009E73", "warn": "#E69F00", "bad": "#D55E00", "info": "#0072B2"}
+_QUOTED: Final = re.compile(r"`([^`]+)`")
 _CSS: Final = """
 #ID{color:var(--jp-content-font-color1,inherit);font-family:var(--jp-content-font-family,system-ui,sans-serif);
 font-size:var(--jp-content-font-size1,14px);line-height:1.5;max-width:72rem;overflow-x:auto;padding:2px 0 4px}
@@ -47,6 +49,10 @@ border-bottom:1px solid var(--jp-border-color1,#bdbdbd)}
 #ID .mark{font-weight:700;display:inline-block;min-width:1.15em;text-indent:0}
 #ID .note{margin:.3em 0;white-space:pre-line;padding-left:1.15em;text-indent:-1.15em}
 #ID .quiet{color:var(--jp-content-font-color2,#767676)}
+#ID .drawn{vertical-align:middle;overflow:visible}
+#ID small{font-size:.85em;line-height:1.25}
+#ID td code{background:var(--jp-layout-color2,rgba(128,128,128,.12));border-radius:3px;color:inherit;
+font-family:var(--jp-code-font-family,ui-monospace,monospace);font-size:.93em;padding:.05em .3em}
 #ID pre{background:var(--jp-layout-color2,rgba(128,128,128,.1));color:inherit;border-radius:3px;
 font-family:var(--jp-code-font-family,ui-monospace,monospace);font-size:var(--jp-code-font-size,13px);
 line-height:1.45;margin:.25em 0 .6em;overflow-x:auto;padding:.5em .8em;white-space:pre-wrap;
@@ -141,8 +147,22 @@ def _table(table: Table) -> str:
 
 def _cell(cell: Shown, *, number: bool = False) -> str:
     title = f' title="{escape(cell.more, quote=True)}"' if cell.more else ""
+    if cell.drawn is not None:
+        return f"<td{_class(number, long=isinstance(cell.drawn, Sayings))}{title}>{_drawn(cell)}</td>"
     mark = _symbol(cell.mark) if cell.mark else ""
     return f"<td{_class(number, long=len(cell.text) > _SHORT)}{title}>{mark}{escape(cell.text)}</td>"
+
+
+def _drawn(cell: Shown) -> str:
+    """Return a drawing; where a page drops it, as GitHub does, a bar's number is still there."""
+    if isinstance(cell.drawn, Titled):
+        under = f'<br/><small class="quiet">{escape(cell.drawn.under)}</small>' if cell.drawn.under else ""
+        return f"{escape(cell.drawn.text)}{under}"
+    if isinstance(cell.drawn, Sayings):
+        return "<br/>".join(_QUOTED.sub(r"<code>\1</code>", escape(line)) for line in cell.drawn.lines)
+    if isinstance(cell.drawn, Bar):
+        return f"{escape(cell.text)}&nbsp; {draw(cell.drawn)}"
+    return draw(cell.drawn) if cell.drawn else ""
 
 
 def _class(number: bool, *, long: bool = False) -> str:
@@ -153,7 +173,7 @@ def _class(number: bool, *, long: bool = False) -> str:
 
 
 def _symbol(mark: Mark) -> str:
-    return f'<span class="mark" style="color:{_COLOURS[mark]}" aria-hidden="true">{SYMBOLS[mark]} </span>'
+    return f'<span class="mark" style="color:{COLOURS[mark]}" aria-hidden="true">{SYMBOLS[mark]} </span>'
 
 
 def _folded(title: str, body: str) -> str:

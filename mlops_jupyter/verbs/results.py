@@ -32,6 +32,92 @@ class Quantity:
 
 
 @dataclass(frozen=True)
+class Bar:
+    """A number as a bar with its bounds and limits; in text the number alone.
+
+    Parameters
+    ----------
+    value, low, high : float
+        The number, and what it lies between.
+    limits : tuple of float
+        Where lines are drawn across.
+    end : float
+        The number that fills the width; what is over it is drawn as going on.
+    mark : str
+        Whose colour it has.
+    """
+
+    value: float
+    low: float
+    high: float
+    limits: tuple[float, ...] = ()
+    end: float = 1.0
+    mark: Mark = "info"
+
+
+@dataclass(frozen=True)
+class Sparkline:
+    """A number over time, without axes; in text as little blocks.
+
+    Parameters
+    ----------
+    values : tuple of float or None
+        From the earliest; None where there was nothing to count.
+    limit : float, optional
+        Where a line is drawn across.
+    mark : str
+        Whose colour the last point has.
+    about : str
+        What it shows, on hover.
+    """
+
+    values: tuple[float | None, ...]
+    limit: float | None = None
+    mark: Mark = "info"
+    about: str = ""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How values are distributed: shares from left to right, those of the reference as an outline.
+
+    Parameters
+    ----------
+    shares : tuple of float
+        Of each cell or level.
+    reference : tuple of float
+        The same of the reference; empty where there is none to compare with.
+    apart : bool
+        Whether the cells are levels, which no line joins.
+    mark : str
+        Whose colour it has.
+    about : str
+        What it shows, on hover.
+    """
+
+    shares: tuple[float, ...]
+    reference: tuple[float, ...] = ()
+    apart: bool = False
+    mark: Mark = "info"
+    about: str = ""
+
+
+@dataclass(frozen=True)
+class Titled:
+    """A name, and in smaller letters what it is."""
+
+    text: str
+    under: str = ""
+
+
+@dataclass(frozen=True)
+class Sayings:
+    """Short sentences, each on a line of its own; what is between backquotes is a name or value."""
+
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Table:
     """Rows under named columns; numbers are aligned by the renderer. `folded` puts it behind its title."""
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from mlops_jupyter.verbs.results import Mark, Quantity, Status
+from mlops_jupyter.verbs.results import Bar, Mark, Quantity, Sayings, Shape, Sparkline, Status, Titled
 
 SYMBOLS: Final[dict[Mark, str]] = {"ok": "✓", "warn": "!", "bad": "✗", "info": "•"}
 ABSENT: Final = "-"
+_BLOCKS: Final = "▁▂▃▄▅▆▇█"
 _MOST_DECIMALS: Final = 4
 _GROUPED_FROM: Final = 100_000  # a port or a year is a name and not a quantity
 _BYTES: Final = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3), ("B", 1.0))
@@ -24,6 +25,7 @@ class Shown(NamedTuple):
     mark: Mark | None = None
     more: str = ""
     fraction: bool = False
+    drawn: Bar | Sparkline | Shape | Titled | Sayings | None = None
 
 
 def shown(value: Any) -> Shown:
@@ -33,13 +35,18 @@ def shown(value: Any) -> Shown:
     --------
     >>> shown(0.123456).text, shown(336776).text, shown(Quantity(1536, "B")).text, shown(None).text
     ('0.123', '336,776', '1.54 kB', '-')
-    >>> shown(Status("ready", "ok"))
-    Shown(text='ready', number=False, mark='ok', more='', fraction=False)
+    >>> status = shown(Status("ready", "ok"))
+    >>> status.text, status.mark
+    ('ready', 'ok')
+    >>> shown(Sparkline((0.0, 0.5, None, 1.0))).text
+    '▁▅ █'
     """
     if isinstance(value, Status):
         return Shown(value.word, mark=value.mark)
     if isinstance(value, Quantity):
         return Shown(_quantity(value), number=True)
+    if isinstance(value, Bar | Sparkline | Shape | Titled | Sayings):
+        return _drawn(value)
     if isinstance(value, datetime):
         return _time(value)
     if isinstance(value, bool):
@@ -49,6 +56,32 @@ def shown(value: Any) -> Shown:
     if isinstance(value, float):
         return Shown(number(value), number=True, fraction=True)
     return Shown(_words(value))
+
+
+def _drawn(value: Bar | Sparkline | Shape | Titled | Sayings) -> Shown:
+    """Return what a face without drawings says in their place."""
+    if isinstance(value, Bar):
+        return Shown(number(value.value), number=True, fraction=True, drawn=value)
+    if isinstance(value, Sparkline):
+        return Shown(blocks(value.values), more=value.about, drawn=value)
+    if isinstance(value, Shape):
+        return Shown(blocks(value.shares), more=value.about, drawn=value)
+    if isinstance(value, Titled):
+        return Shown(f"{value.text} ({value.under})" if value.under else value.text, drawn=value)
+    return Shown("; ".join(value.lines).replace("`", ""), drawn=value)
+
+
+def blocks(values: Sequence[float | None]) -> str:
+    """Return numbers of at least 0 as blocks of eight heights, a space where there is none.
+
+    Examples
+    --------
+    >>> blocks((0, 1, 2, None, 4))
+    '▁▃▅ █'
+    """
+    most = max((value for value in values if value is not None), default=0.0) or 1.0
+    heights = (None if value is None else min(int(8 * max(value, 0) / most), 7) for value in values)
+    return "".join(" " if height is None else _BLOCKS[height] for height in heights)
 
 
 def is_numeric(cells: Sequence[Shown]) -> bool:
