@@ -10,11 +10,11 @@ import glob
 import re
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mlops_jupyter.serving.recording import feedback, recorder
-from mlops_jupyter.serving.recording.streams import SUFFIX
+from mlops_jupyter.serving.recording.streams import LONGEST, SUFFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from .windows import Window
+
 _NAME = re.compile(rf"(?P<begun>\d{{8}}T\d{{6}}\.\d{{6}})Z-(?P<writer>.+)-(?P<pid>\d+){re.escape(SUFFIX)}")
 _BEGUN = "%Y%m%dT%H%M%S.%f"
+_LATE = timedelta(minutes=1)  # what a row may wait until it is written
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,22 @@ class CapturedFile:
     pid: int
     version: str = ""
     digest: str = ""
+
+    @property
+    def replayed(self) -> bool:
+        """Whether its rows say themselves when they were: it may be any time."""
+        return self.writer.startswith(recorder.REPLAYED)
+
+    def overlaps(self, window: Window) -> bool:
+        """Return whether rows of a window may be in it, as its name and its last change tell."""
+        if self.replayed:
+            return True
+        try:
+            changed = datetime.fromtimestamp(self.path.stat().st_mtime, UTC)
+        except OSError:  # just removed
+            return False
+        last = min(changed, self.begun + timedelta(seconds=LONGEST)) + _LATE
+        return window.overlaps(self.begun - _LATE, last)
 
 
 def captured_files(deployment: Path, version: str | None = None) -> list[CapturedFile]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..router import Contract
 
 FOLDER = "capture"
+REPLAYED = "replay-"  # begins the writer's name in files of requests that said themselves when they were
 _DIGEST = 8  # hex digits of it in a folder's name
 
 
