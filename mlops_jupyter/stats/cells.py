@@ -1,0 +1,134 @@
+"""Measures between two windows counted in the same cells: PSI, Jensen-Shannon, Cramer's V and such."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mlops_jupyter.stats.bounds import CellDivergence, Estimate, delta_method, estimate, rooted
+from mlops_jupyter.stats.significance import chi_square_p
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Counts = NDArray[np.int64]
+
+FLOOR = 1e-4
+"""Least share of a cell in PSI: an empty cell would make it infinite."""
+
+
+def psi(reference: Counts, current: Counts) -> Estimate:
+    """Return the population stability index, ``sum((q - p) ln(q / p))`` with shares floored at 1e-4.
+
+    Its bias without drift is about ``(bins - 1)(1 / n_ref + 1 / n_cur)``: B. Yurdakul and J. Naranjo,
+    "Statistical properties of the population stability index" (2020).
+
+    Parameters
+    ----------
+    reference, current : ndarray of int64
+        Rows in the same bins; missing values are a bin of their own.
+    """
+    return _estimated(_psi, reference, current)
+
+
+def jensen_shannon(reference: Counts, current: Counts) -> Estimate:
+    """Return the Jensen-Shannon distance: the square root of the divergence in bits (Lin, 1991)."""
+    squared = _estimated(_jensen_shannon, reference, current)
+    return rooted(squared, float(np.sqrt(squared.observed)))
+
+
+def cramers_v(reference: Counts, current: Counts) -> Estimate:
+    """Return Cramer's V of window and level, bias-corrected after Bergsma (2013).
+
+    Plain V shrinks as one window outgrows the other: with a reference a hundred times as long as the
+    current window no drift would reach any limit. So the value is V as two windows of equal length would
+    have it; `observed` is the textbook's.
+    """
+    squared = _estimated(_balanced_chi_square, reference, current)
+    total = int(reference.sum() + current.sum())
+    return rooted(squared, float(np.sqrt(chi_square(reference, current) / max(total, 1))))
+
+
+def total_variation(reference: Counts, current: Counts) -> Estimate:
+    """Return half the sum of ``|p - q|``: the share of rows that would have to move.
+
+    Each cell's part is above zero by chance; what is expected without drift is taken off in quadrature.
+    """
+    rows, (p, q) = _rows(reference, current), _shares(reference, current)
+    both = (reference + current) / sum(rows)
+    spread = 1 / rows[0] + 1 / rows[1]
+    chance = 0.5 * float(np.sqrt(2 / np.pi * both * (1 - both) * spread).sum())
+    sign, observed = np.sign(p - q), 0.5 * float(np.abs(p - q).sum())
+    first = sum(
+        0.25 * (1 - float(np.sum(share * sign)) ** 2) / n for share, n in zip((p, q), rows, strict=True)
+    )
+    value = float(np.sqrt(max(observed**2 - chance**2, 0.0)))
+    p_value = chi_square_p(chi_square(reference, current), _filled(reference, current) - 1)
+    return estimate(observed, bias=observed - value, variance=first, rows=rows, p=p_value)
+
+
+def chi_square(reference: Counts, current: Counts) -> float:
+    """Return Pearson's chi-square of a table of two windows and their cells (empty cells left out)."""
+    rows, both = _rows(reference, current), reference + current
+    filled = both > 0
+    expected = np.outer(rows, both[filled]) / sum(rows)
+    return float(((np.stack([reference, current])[:, filled] - expected) ** 2 / expected).sum())
+
+
+def _psi(p: Floats, q: Floats) -> CellDivergence:
+    free_p, free_q = p > FLOOR, q > FLOOR  # a share at the floor moves nothing
+    p, q = np.maximum(p, FLOOR), np.maximum(q, FLOOR)
+    log = np.log(q / p)
+    return CellDivergence(
+        value=float(np.sum((q - p) * log)),
+        slopes=(free_p * (1 - q / p - log), free_q * (log + 1 - p / q)),
+        curvatures=(free_p * (p + q) / p**2, free_q * (p + q) / q**2),
+    )
+
+
+def _jensen_shannon(p: Floats, q: Floats) -> CellDivergence:
+    both = p + q
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = [np.where(share > 0, np.log2(2 * share / both), 0.0) for share in (p, q)]
+        curved = [np.where(share > 0, rest / (share * both), 0.0) for share, rest in ((p, q), (q, p))]
+    return CellDivergence(
+        value=max(0.0, 0.5 * float(np.sum(p * logs[0] + q * logs[1]))),
+        slopes=(0.5 * logs[0], 0.5 * logs[1]),
+        curvatures=(curved[0] / (2 * np.log(2)), curved[1] / (2 * np.log(2))),
+    )
+
+
+def _balanced_chi_square(p: Floats, q: Floats) -> CellDivergence:
+    both = np.where(p + q > 0, p + q, 1.0)
+    return CellDivergence(
+        value=0.5 * float(np.sum((p - q) ** 2 / both)),
+        slopes=(0.5 - 2 * (q / both) ** 2, 0.5 - 2 * (p / both) ** 2),
+        curvatures=(4 * q**2 / both**3, 4 * p**2 / both**3),
+    )
+
+
+def _estimated(
+    divergence: Callable[[Floats, Floats], CellDivergence], reference: Counts, current: Counts
+) -> Estimate:
+    rows, shares = _rows(reference, current), _shares(reference, current)
+    found = divergence(*shares)
+    bias, variance = delta_method(found, shares, rows)
+    p = chi_square_p(chi_square(reference, current), _filled(reference, current) - 1)
+    return estimate(found.value, bias=bias, variance=variance, rows=rows, p=p)
+
+
+def _rows(reference: Counts, current: Counts) -> tuple[int, int]:
+    return max(int(reference.sum()), 1), max(int(current.sum()), 1)
+
+
+def _shares(reference: Counts, current: Counts) -> tuple[Floats, Floats]:
+    rows = _rows(reference, current)
+    return reference / rows[0], current / rows[1]
+
+
+def _filled(reference: Counts, current: Counts) -> int:
+    return int(np.count_nonzero(reference + current))

@@ -1,0 +1,93 @@
+"""Measures between two windows of numbers: Kolmogorov-Smirnov, the means; and quantiles of a profile."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mlops_jupyter.stats.bounds import LEAST_ROWS, Estimate, estimate
+from mlops_jupyter.stats.cumulative import cumulative
+from mlops_jupyter.stats.edges import quantiles_of_sorted
+from mlops_jupyter.stats.significance import kolmogorov_smirnov_p, normal_p
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mlops_jupyter.stats.numeric_profile import NumericProfile
+
+    Floats = NDArray[np.float64]
+
+QUANTILES = np.array([0.25, 0.05, 0.005])
+NORMAL_SPREADS = np.array([1.3489795003921634, 3.2897072539029436, 5.151658607097801])
+"""What lies between such quantiles of a standard normal distribution."""
+
+
+def kolmogorov_smirnov(reference: NumericProfile, current: NumericProfile) -> Estimate:
+    """Return the largest difference of the cumulative distributions.
+
+    Its bounds are those of Dvoretzky, Kiefer, Wolfowitz and Massart for two samples (Wei and Dudley, 2012):
+    they hold for every distribution and are wide rather than narrow.
+    """
+    both = cumulative(reference, current)
+    observed = float(np.abs(both.reference - both.current).max(initial=0.0))
+    rows = (reference.count, current.count)
+    band = float(np.sqrt(np.log(2 / 0.05) / 2 * (1 / rows[0] + 1 / rows[1])))
+    reach = band + (0.0 if both.exact else _largest_cell(reference, current))
+    low = max(0.0, observed - reach) if min(rows) >= LEAST_ROWS else 0.0
+    return Estimate(observed, observed, low, min(1.0, observed + reach), kolmogorov_smirnov_p(observed, rows))
+
+
+def mean_difference(reference: NumericProfile, current: NumericProfile) -> Estimate:
+    """Return the difference of the means in standard deviations of the reference, without its sign."""
+    scale = reference.deviation or robust_deviation(reference)
+    rows = (reference.finite, current.finite)
+    variance = (reference.deviation / scale) ** 2 / rows[0] + (current.deviation / scale) ** 2 / rows[1]
+    observed = abs(current.mean - reference.mean) / scale
+    p = normal_p(observed / np.sqrt(variance)) if variance > 0 else None
+    return estimate(observed, bias=0.0, variance=variance, rows=rows, p=p)
+
+
+def robust_deviation(profile: NumericProfile) -> float:
+    """Return IQR / 1.349; where it is 0, of wider ranges, then the standard deviation, the mean's size, 1."""
+    low, high = quantiles(profile, np.array([QUANTILES, 1 - QUANTILES]))
+    spreads = ((high - low) / NORMAL_SPREADS).tolist()
+    for scale in (*spreads, profile.deviation, abs(profile.mean)):
+        if scale > 0 and np.isfinite(scale):
+            return float(scale)
+    return 1.0
+
+
+def quantiles(profile: NumericProfile, at: Floats) -> Floats:
+    """Return quantiles of the values: exact while they are few, else interpolated within their cells."""
+    if profile.sample is not None and profile.finite:
+        return quantiles_of_sorted(profile.sample[np.isfinite(profile.sample)], at)
+    ends, upto = _ends(profile)
+    return np.interp(at * profile.finite, upto, ends)
+
+
+def _ends(profile: NumericProfile) -> tuple[Floats, Floats]:
+    # the cells that hold values, within the least and the greatest of them
+    low, high = profile.minimum, profile.maximum
+    if not profile.finite:
+        return np.array([np.nan]), np.array([0.0])
+    counts = _finite_counts(profile)
+    rights = np.append(np.minimum(profile.edges.values, high), high)
+    lefts = np.maximum(np.append(low, rights[:-1]), low)
+    filled = counts > 0
+    upto = np.cumsum(counts[filled])
+    ends = np.column_stack([np.minimum(lefts[filled], rights[filled]), rights[filled]]).ravel()
+    return ends, np.column_stack([upto - counts[filled], upto]).ravel().astype(np.float64)
+
+
+def _finite_counts(profile: NumericProfile) -> NDArray[np.int64]:
+    counts = profile.counts.copy()
+    counts[0] -= profile.infinite[0]
+    counts[-1] -= profile.infinite[1]
+    return counts
+
+
+def _largest_cell(reference: NumericProfile, current: NumericProfile) -> float:
+    """Return by how much a difference within a cell can exceed those at its ends."""
+    hidden = np.minimum(reference.counts / reference.count, current.counts / current.count)
+    return float(hidden[~reference.edges.atoms].max(initial=0.0))
