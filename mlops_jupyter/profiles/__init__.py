@@ -1,0 +1,1 @@
+"""Tables of any kind, streamed into profiles; the files that profiles are kept in."""

@@ -1,0 +1,102 @@
+"""Exact deciles of a column too large to be sorted: the last look at the few cells that hold them.
+
+Counts tell in which cell each decile lies. Only the values of these cells are kept, which are about one in
+five hundred; cells that hold a single value need no look at all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mlops_jupyter.stats.edges import DECILES, edges_at, interpolated
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from mlops_jupyter.stats.numeric_profile import NumericProfile
+    from mlops_jupyter.stats.profiles import ColumnProfile
+
+    from .values import Values
+
+
+class DecileSearch:
+    """Collects the values of the cells that hold a decile, and puts the deciles among the edges.
+
+    Parameters
+    ----------
+    profile : NumericProfile
+        Counted, with the deciles of a sample.
+    numbers : callable
+        Returns the numbers that values are counted by.
+    """
+
+    def __init__(self, profile: NumericProfile, numbers: Callable[[Values], NDArray[np.float64]]) -> None:
+        self.profile, self.numbers = profile, numbers
+        place = DECILES * (profile.finite - 1)
+        self.left = np.floor(place).astype(np.int64)
+        self.part = place - self.left
+        self.upto = np.cumsum(_finite_counts(profile))
+        self.cells = np.unique(np.searchsorted(self.upto, self._ranks(), "right"))
+        ends = profile.edges.values
+        self.low = np.append(-np.inf, ends)[self.cells]
+        self.high = np.append(ends, np.finfo(np.float64).max)[self.cells]
+        self._parts: list[NDArray[np.float64]] = []
+
+    def add(self, values: Values) -> None:
+        """Keep what lies in the cells."""
+        numbers = self.numbers(values)
+        for start in range(0, len(numbers), _CHUNK):
+            self._keep(numbers[start : start + _CHUNK])
+
+    def next(self) -> ColumnProfile:
+        """Return the profile with exact deciles."""
+        kept = np.sort(np.concatenate([*self._parts, np.empty(0)]))
+        before = np.append(0, self.upto)[self.cells]
+        starts = np.searchsorted(kept, self.low, "right")
+        ranks = self._ranks()
+        at = np.searchsorted(self.cells, np.searchsorted(self.upto, ranks, "right"))
+        found = kept[starts[at] + ranks - before[at]]
+        low, high = np.split(found, 2)
+        return self._with(np.unique(interpolated(low, high, self.part)), kept)
+
+    def _ranks(self) -> NDArray[np.int64]:
+        return np.concatenate([self.left, np.minimum(self.left + 1, self.profile.finite - 1)])
+
+    def _keep(self, numbers: NDArray[np.float64]) -> None:
+        place = np.searchsorted(self.low, numbers, "left") - 1  # the last cell that begins below
+        inside = (place >= 0) & (numbers <= self.high[place])
+        self._parts.append(numbers[inside])
+
+    def _with(self, deciles: NDArray[np.float64], kept: NDArray[np.float64]) -> NumericProfile:
+        """Return the profile with edges at the deciles; of a cell that one divides, every value is kept."""
+        old = self.profile.edges.values
+        edges = edges_at(old, deciles)
+        cell = np.searchsorted(old, edges.values, "left")
+        upto = np.append(self.upto, self.upto[-1])[np.minimum(cell, len(old))]
+        inner = ~np.isin(edges.values, old)
+        begun = np.append(0, self.upto)[cell[inner]]
+        below = np.append(-np.inf, old)[cell[inner]]
+        upto[inner] = (
+            begun
+            + np.searchsorted(kept, edges.values[inner], "right")
+            - np.searchsorted(kept, below, "right")
+        )
+        counts = np.diff(upto, prepend=0, append=self.upto[-1]).astype(np.int64)
+        counts[0] += self.profile.infinite[0]
+        counts[-1] += self.profile.infinite[1]
+        return replace(self.profile, edges=edges, counts=counts)
+
+
+def _finite_counts(profile: NumericProfile) -> NDArray[np.int64]:
+    counts = profile.counts.copy()
+    counts[0] -= profile.infinite[0]
+    counts[-1] -= profile.infinite[1]
+    return counts
+
+
+_CHUNK = 65_536
