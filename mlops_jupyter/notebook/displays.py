@@ -1,0 +1,109 @@
+"""A widget over the static output of a result, where a front end is there to draw it.
+
+The static table and figure are always in the notebook. On top of them, in an output of its own, comes the
+widget; while it is on the screen its static twin hides by a rule of CSS. So what is saved reads the same in
+nbconvert, on GitHub, and in JupyterLab with no kernel. Runners such as papermill and nbclient get no widget
+at all: they would save its state, and nbconvert would then prefer that to the html and look for a script on the
+network.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from mlops_jupyter.notebook.drift_widget import DriftWidget
+
+_REPORT: Final = ("mlops_jupyter.verbs.drift_report", "DriftReport")
+_VIEW: Final = "application/vnd.jupyter.widget-view+json"
+
+#: The widget of each cell: running the cell again closes the one before.
+_of_cell: Final[dict[str, DriftWidget]] = {}
+
+
+class Interactive(Protocol):
+    """What a report gives so that a widget can stand over it."""
+
+    #: Seconds between two looks at the traffic, or None when the report does not follow it.
+    every: float | None
+
+    def payload(self) -> dict[str, Any]:
+        """Return what the widget draws."""
+
+    def ask(self, selection: dict[str, Any]) -> dict[str, Any]:
+        """Return the payload of another window, reference, variant or slice."""
+
+    def _repr_mimebundle_(self) -> dict[str, str]:
+        """Return the static output."""
+
+
+def install(shell: InteractiveShell) -> None:
+    """Show drift reports with a widget; by name, so that nothing is imported for it."""
+    shell.display_formatter.mimebundle_formatter.for_type_by_name(*_REPORT, make_bundle)
+
+
+def uninstall(shell: InteractiveShell) -> None:
+    """Show drift reports as they show themselves."""
+    formatter = shell.display_formatter.mimebundle_formatter
+    formatter.deferred_printers.pop(_REPORT, None)
+    for kind in [k for k in formatter.type_printers if (k.__module__, k.__name__) == _REPORT]:
+        formatter.type_printers.pop(kind)
+
+
+def make_bundle(report: Interactive) -> dict[str, str]:
+    """Publish the widget if a front end can draw it, and return the static output."""
+    static = report._repr_mimebundle_()
+    cell = cell_with_widgets()
+    if cell is None:
+        return static
+    twin = uuid.uuid4().hex[:12]
+    _publish(widget_in(cell, report, twin))
+    return static | {"text/html": behind_widget(static["text/html"], twin)}
+
+
+def cell_with_widgets() -> str | None:
+    """Return the id of the running cell when a front end that draws widgets runs it.
+
+    JupyterLab, Notebook and VS Code name the cell in what they ask the kernel; consoles and runners do not.
+    """
+    from IPython.core.getipython import get_ipython
+
+    parent: dict[str, Any] = getattr(get_ipython(), "get_parent", dict)() or {}
+    named = parent.get("metadata", {}).get("cellId")
+    return str(named) if named else None
+
+
+def widget_in(cell: str, report: Interactive, twin: str = "") -> DriftWidget:
+    """Return a new widget over a report, and close the one that the cell had before."""
+    from mlops_jupyter.notebook.drift_widget import DriftWidget
+
+    before = _of_cell.pop(cell, None)
+    if before is not None:
+        before.close()
+    payload = report.payload()
+    ask = report.ask if payload.get("deployment") else None
+    widget = DriftWidget(payload, ask, every=report.every, snapshot=twin)
+    _of_cell[cell] = widget
+    return widget
+
+
+def behind_widget(html: str, twin: str) -> str:
+    """Return html that hides while its live twin is in the page."""
+    live, static = f'body:has([data-mlops-live="{twin}"])', f'[data-mlops-static="{twin}"]'
+    hidden = f"{live} {static},{live} .jp-OutputArea-child:has({static}){{display:none}}"
+    return f'<div data-mlops-static="{twin}"><style>{hidden}</style>{html}</div>'
+
+
+def _publish(widget: DriftWidget) -> None:
+    from IPython.display import display
+
+    bundle: tuple[Mapping[str, Any], Mapping[str, Any]] | None = widget._repr_mimebundle_()
+    if bundle is not None:
+        data, metadata = bundle
+        # the view alone: without a kernel there is nothing to say in its place, the twin below says it all
+        display({_VIEW: data[_VIEW]}, metadata=metadata, raw=True)
