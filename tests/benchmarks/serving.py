@@ -34,6 +34,7 @@ from side_by_side import ours, starts  # noqa: E402
 from side_by_side.bare import running_bare  # noqa: E402
 from side_by_side.contender import memory_of  # noqa: E402
 from side_by_side.data import ALONE, ARROW_BULK, BULK, CROWD, FOREST, JSON_BULK, ONE  # noqa: E402
+from side_by_side.environments import CACHE  # noqa: E402
 from side_by_side.peers import ALL  # noqa: E402
 from side_by_side.peers.peer import Stage  # noqa: E402
 from side_by_side.rounds import Entry, Rounds, alternate  # noqa: E402
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
 
 OURS, OFF = ours.OURS.name, ours.UNCAPTURED.name
 TUNED = "-batched"  # peers that do not batch unless they are told to
-CACHE = Path.home() / ".cache" / "mlops-jupyter-benchmarks"
 Figures = dict[str, float]
 
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from side_by_side.contender import Contender, first_answer, free_port, started
 from side_by_side.data import ARROW_BULK, JSON_BULK, Task, bulk, single_rows, table
+from side_by_side.environments import built_environment
 from side_by_side.load import Request
 
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SERVICES = Path(__file__).parent / "services"
-BUILT = "built.json"
 SAME_MODEL = ("scikit-learn==1.9.1", "pandas==3.1.1", "numpy==2.4.6")  # as every peer has it
 
 
@@ -73,30 +71,13 @@ class Peer:
         return task not in (JSON_BULK, ARROW_BULK) or self.most_rows is None
 
 
-def build_environment(peer: Peer, folder: Path) -> Path:
-    """Return the interpreter of a peer's environment, built when it is not there yet."""
-    wanted = [*peer.requirements, *SAME_MODEL]
-    environment = folder / peer.name.partition("-")[0]
-    python = environment / "bin" / "python"
-    built = environment / BUILT
-    if not built.exists() or json.loads(built.read_text()) != wanted:
-        shutil.rmtree(environment, ignore_errors=True)
-        uv = [sys.executable, "-m", "uv"]
-        for step in (
-            [*uv, "venv", "--quiet", "--python", sys.executable, str(environment)],
-            [*uv, "pip", "install", "--quiet", "--python", str(python), *wanted],
-        ):
-            subprocess.run(step, check=True)
-        built.write_text(json.dumps(wanted))
-    return python
-
-
 class Stage:
     """The folder that a peer serves one model from: prepared once, started as often as need be."""
 
     def __init__(self, peer: Peer, model: str, environments: Path, folder: Path) -> None:
         self.peer, self.model, self.folder = peer, model, folder
-        self._python = build_environment(peer, environments)
+        name = peer.name.partition("-")[0]
+        self._python = built_environment(name, (*peer.requirements, *SAME_MODEL), environments)
         shutil.copytree(SERVICES, folder, ignore=shutil.ignore_patterns("__pycache__"))
         for command in peer.prepare:
             self._prepare(self._filled(command, 0))
