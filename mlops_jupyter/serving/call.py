@@ -42,6 +42,8 @@ class Call:
         As sent, empty if none was.
     header_length : int
         V2's ``Inference-Header-Content-Length``: where JSON ends and binary tensors begin; 0 without any.
+    moment : int or None
+        When it is captured as asked, in nanoseconds since 1970; None for when it is answered.
     """
 
     body: bytes
@@ -54,6 +56,7 @@ class Call:
     content_type: str = "application/json"
     accept: str = ""
     header_length: int = 0
+    moment: int | None = None
 
 
 @dataclass(slots=True)

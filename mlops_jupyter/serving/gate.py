@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from .access.doorkeeper import Refused
 from .call import Call, Outcome
 from .dialects import ARROW, dialect
-from .heads import PROBE, VARIANT, Head, KnownHeads, make_head, request_id_of
+from .heads import PROBE, TIME, VARIANT, Head, KnownHeads, make_head, request_id_of
 from .identifiers import new_prediction_id
+from .moments import read_moment
 from .options import Options
 from .problems import InvalidRequest
 from .shadowing import Shadow
@@ -62,7 +63,8 @@ class Gate:
     feedback : callable, optional
         What takes the body of a ``POST /feedback``.
     probe_token : bytes
-        What our own requests bear, which are neither counted nor captured; empty when there are none.
+        What our own requests bear, which are neither counted nor captured, unless they say when they were
+        asked; empty when there are none.
     """
 
     def __init__(
@@ -160,14 +162,15 @@ class Gate:
             key = self.admit(asked, "predict")
             unit = self._read_unit(asked, body)
             variant, role = self._choose(asked, unit, version)
+            moment = None if TIME not in asked else self._moment(asked)
         except Refused as refused:
             return self.turn_away(refused, asked, spoken, begun)
         except InvalidRequest as refusal:
             return self.refuse(refusal, asked, spoken, begun)
         call = Call(
-            body, prediction_id, role, spoken, unit, begun, self._is_probe(asked),
+            body, prediction_id, role, spoken, unit, begun, moment is None and self._is_ours(asked),
             asked.get(b"content-type", b"").decode("latin-1"),
-            asked.get(b"accept", b"").decode("latin-1"), header_length,
+            asked.get(b"accept", b"").decode("latin-1"), header_length, moment,
         )  # fmt: skip
         outcome = await self._awaited(variant, call)
         if outcome.gone and role != "stable" and version is None and VARIANT not in asked:
@@ -247,7 +250,13 @@ class Gate:
             raise InvalidRequest(404, f"no variant {version[:40]!r} is loaded here; loaded: {known}")
         return found
 
-    def _is_probe(self, asked: Asked) -> bool:
+    def _moment(self, asked: Asked) -> int:
+        """Return when a request says it was asked; only who operates the deployment may say so."""
+        if not self.admit(asked, "operate", counted=False) and not self._is_ours(asked):
+            raise Refused(403, "only the deployment's own workspace may say when a request was asked")
+        return read_moment(asked[TIME].decode("latin-1"))
+
+    def _is_ours(self, asked: Asked) -> bool:
         return bool(self._probe_token) and asked.get(PROBE) == self._probe_token
 
     def _close(self, call: Call, variant: Variant, outcome: Outcome, asked: Asked, key: str) -> Reply:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     Asked = Mapping[bytes, bytes]
 
 VARIANT, PROBE, REQUEST_ID = b"x-mlops-variant", b"x-mlops-probe", b"x-request-id"
-_RARE = frozenset({VARIANT, PROBE, b"content-encoding", b"transfer-encoding", b"expect"})
+TIME = b"x-mlops-time"
+_RARE = frozenset({VARIANT, PROBE, TIME, b"content-encoding", b"transfer-encoding", b"expect"})
 _ARROW = ARROW.encode()
 _LONGEST_REQUEST_ID = 128
 _MOST = 512  # heads kept

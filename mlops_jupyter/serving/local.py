@@ -37,6 +37,7 @@ _MOST_ROWS = 4096
 _SMALL = 1 << 14  # bytes read within a fraction of a millisecond, whatever is in them
 _OTHERS = 8  # how much longer other dialects take for the same bytes, at most
 _NEVER = -1
+_NOTHING_SAID = (None, None, None)  # rows, labels and probabilities of what was refused
 
 
 class LocalVariant:
@@ -74,6 +75,7 @@ class LocalVariant:
         self._package = package
         recorder = None if recorder is None or recorder.idle else recorder
         self._record = recorder.record if recorder else None
+        self._recorder = recorder
         self._validator = package.validator_with(options.extra_columns)
         self._timeout = options.timeout
         self._lane = Lane(options.concurrency or os.cpu_count() or 1, options.queue, options.timeout)
@@ -159,17 +161,18 @@ class LocalVariant:
         plain = call.dialect == "json" and not call.accept
         outcome = (RECORDS if plain else writer_of(call)).write(answered)
         if self._record is not None and not call.probe:
-            self._keep(answered, self._record)
+            self._keep(self._record, call, 200, self._recorded(answered))
         return outcome
 
-    def _keep(self, answered: Answered, record: Record) -> None:
-        call = answered.call
-        rows, labels, tables = self._recorded(answered)
+    def _keep(
+        self, record: Record, call: Call, status: int, said: tuple[Any, Any, Any], error: str = ""
+    ) -> None:
         seconds = perf_counter() - call.begun
-        record(
-            (time_ns(), call.prediction_id, call.unit, call.role, 200, seconds, rows, labels, tables, ""),
-            len(call.body),
-        )
+        about = (call.prediction_id, call.unit, call.role, status, seconds, *said, error)
+        if call.moment is None:
+            record((time_ns(), *about), len(call.body))
+        elif self._recorder is not None:
+            self._recorder.record_replayed((call.moment, *about), len(call.body))
 
     def _recorded(self, answered: Answered) -> tuple[Any, Any, Any]:
         """Return rows, labels and probabilities as a recorder takes them."""
@@ -185,11 +188,7 @@ class LocalVariant:
     def _refuse(self, refusal: InvalidRequest, call: Call) -> Outcome:
         outcome = dialect(call.dialect).refuse(refusal, call)
         if self._record is not None and not call.probe:
-            seconds, refused = perf_counter() - call.begun, (None, None, None)
-            self._record(
-                (time_ns(), call.prediction_id, call.unit, call.role, refusal.status, seconds, *refused,
-                 refusal.error), len(call.body),
-            )  # fmt: skip
+            self._keep(self._record, call, refusal.status, _NOTHING_SAID, refusal.error)
         return outcome
 
     def _failed(self, call: Call, request: Request, error: Exception) -> Outcome:

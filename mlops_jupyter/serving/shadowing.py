@@ -68,7 +68,7 @@ class _Queue:
         self._waiting.append(
             Call(
                 call.body, call.prediction_id, "shadow", call.dialect, call.unit, 0.0, call.probe,
-                call.content_type, call.accept, call.header_length,
+                call.content_type, call.accept, call.header_length, call.moment,
             )
         )  # fmt: skip
         self._bytes += len(call.body)
@@ -100,7 +100,8 @@ class _Queue:
     def _at_once(self, call: Call) -> Outcome | None:
         variant = self._variant
         try:
-            if call.content_type in TYPES and variant.answer_row is not None and call.dialect == "json":
+            by_row = call.content_type in TYPES and call.dialect == "json" and call.moment is None
+            if by_row and variant.answer_row is not None:
                 row = variant.answer_row(call.body, call.prediction_id, call.role, call.unit, call.begun)
                 if row is not None:
                     return row

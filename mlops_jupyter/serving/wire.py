@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 ROLE, PREDICTION_ID, CALL = b"x-mlops-role", b"x-mlops-prediction-id", b"x-mlops-call"
 OUTCOME = b"x-mlops-outcome"
 _LONGEST_UNIT = 1024  # characters: it has been routed by already, the rest would only be captured
-_PLAIN = ("dialect", "probe", "accept", "header_length")
+_PLAIN = ("dialect", "probe", "accept", "header_length", "moment")
 _READ = frozenset(field.name for field in fields(Call)) - {"body", "begun"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 from .entries import Entries, Entry
@@ -13,6 +14,7 @@ from .retention import Retention
 from .ring import RecordRow, make_ring
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from ..options import Options
@@ -63,7 +65,11 @@ class Recorder:
         writer: str = "server",
     ) -> None:
         self.idle = folder is None or not options.capture
-        self._journal: Journal | None = None
+        self._journals: list[Journal] = []
+        self._replaying: Callable[[], Record] = lambda: _ignore
+        self._replays: Record | None = None
+        self._lock = threading.Lock()
+        self._closed = False
         self.record = _ignore
         self.record_row: RecordRow | None = None
         if folder is None or not options.capture:
@@ -76,23 +82,42 @@ class Recorder:
             return Entries(layout, about, hasher)
 
         capture = folder / FOLDER
-        retention = Retention(capture, options.capture_days, options.capture_bytes)
-        self._journal = Journal(capture / capture_name(version, digest), writer, entries, retention)
-        self.record = packing(layout, self._journal.add)
-        ring = make_ring(contract, layout, self._journal.awake)
+
+        def journal(name: str) -> Journal:
+            retention = Retention(capture, options.capture_days, options.capture_bytes)
+            self._journals.append(Journal(capture / capture_name(version, digest), name, entries, retention))
+            return self._journals[-1]
+
+        usual = journal(writer)
+        self.record = packing(layout, usual.add)
+        self._replaying = lambda: packing(layout, journal(f"{REPLAYED}{writer}").add)
+        ring = make_ring(contract, layout, usual.awake)
         if ring is not None:
-            self._journal.write_also(ring)
+            usual.write_also(ring)
             self.record_row = ring.add
+
+    def record_replayed(self, entry: Entry, size: int = 0) -> bool:
+        """Record a request that says itself when it was, in files of their own.
+
+        All others hold what came while they were written, so a reader need open only those of its window.
+        """
+        if self._replays is None and not self.idle:
+            with self._lock:
+                if self._replays is None and not self._closed:
+                    self._replays = self._replaying()
+        return (self._replays or self.record)(entry, size)
 
     @property
     def dropped(self) -> int:
         """How many entries found no room, in memory or on the disk."""
-        return self._journal.dropped if self._journal else 0
+        return sum(journal.dropped for journal in self._journals)
 
     def close(self, seconds: float = 2.0) -> None:
         """Write what waits, for at most so many seconds; what comes after is dropped and counted."""
-        if self._journal:
-            self._journal.close(seconds)
+        with self._lock:
+            self._closed = True
+        for journal in self._journals:
+            journal.close(seconds)
 
 
 def capture_name(version: str, digest: str) -> str:
