@@ -8,7 +8,7 @@ cells use the delta method on multinomial counts of both windows, to second orde
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,6 +35,12 @@ class Estimate:
         95 % confidence bounds.
     p : float or None
         How probable so large an effect is where nothing has drifted.
+    cells : int
+        Bins or levels that hold rows.
+    row_variance : float
+        Of one row's pull on the measure: both say how many rows a verdict takes.
+    error : float
+        By how much the value may be wrong because a profile was rebinned.
     """
 
     observed: float
@@ -42,6 +48,9 @@ class Estimate:
     low: float
     high: float
     p: float | None = None
+    cells: int = 10
+    row_variance: float = 1.0
+    error: float = 0.0
 
 
 def estimate(
@@ -57,7 +66,8 @@ def estimate(
 def rooted(squared: Estimate, observed: float) -> Estimate:
     """Return the estimate of a distance from its square's: roots keep the order, so bounds carry over."""
     value, low, high = np.sqrt([squared.value, squared.low, squared.high]).tolist()
-    return Estimate(observed, value, low, high, squared.p)
+    error = float(np.sqrt(squared.value + squared.error)) - value
+    return replace(squared, observed=observed, value=value, low=low, high=high, error=error)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +22,7 @@ FLOOR = 1e-4
 """Least share of a cell in PSI: an empty cell would make it infinite."""
 
 
-def psi(reference: Counts, current: Counts) -> Estimate:
+def psi(reference: Counts, current: Counts, error: float = 0.0) -> Estimate:
     """Return the population stability index, ``sum((q - p) ln(q / p))`` with shares floored at 1e-4.
 
     Its bias without drift is about ``(bins - 1)(1 / n_ref + 1 / n_cur)``: B. Yurdakul and J. Naranjo,
@@ -31,13 +32,15 @@ def psi(reference: Counts, current: Counts) -> Estimate:
     ----------
     reference, current : ndarray of int64
         Rows in the same bins; missing values are a bin of their own.
+    error : float
+        By how much a cumulative share may be wrong.
     """
-    return _estimated(_psi, reference, current)
+    return _estimated(_psi, reference, current, error)
 
 
-def jensen_shannon(reference: Counts, current: Counts) -> Estimate:
+def jensen_shannon(reference: Counts, current: Counts, error: float = 0.0) -> Estimate:
     """Return the Jensen-Shannon distance: the square root of the divergence in bits (Lin, 1991)."""
-    squared = _estimated(_jensen_shannon, reference, current)
+    squared = _estimated(_jensen_shannon, reference, current, error)
     return rooted(squared, float(np.sqrt(squared.observed)))
 
 
@@ -112,13 +115,20 @@ def _balanced_chi_square(p: Floats, q: Floats) -> CellDivergence:
 
 
 def _estimated(
-    divergence: Callable[[Floats, Floats], CellDivergence], reference: Counts, current: Counts
+    divergence: Callable[[Floats, Floats], CellDivergence],
+    reference: Counts,
+    current: Counts,
+    error: float = 0.0,
 ) -> Estimate:
     rows, shares = _rows(reference, current), _shares(reference, current)
     found = divergence(*shares)
     bias, variance = delta_method(found, shares, rows)
-    p = chi_square_p(chi_square(reference, current), _filled(reference, current) - 1)
-    return estimate(found.value, bias=bias, variance=variance, rows=rows, p=p)
+    filled = _filled(reference, current)
+    p = chi_square_p(chi_square(reference, current), filled - 1)
+    effect = estimate(found.value, bias=bias, variance=variance, rows=rows, p=p)
+    # what leaves one bin enters the next
+    steepest = max(float(np.abs(np.diff(slopes)).sum()) for slopes in found.slopes)
+    return replace(effect, cells=filled, error=error * steepest if error else 0.0)
 
 
 def _rows(reference: Counts, current: Counts) -> tuple[int, int]:

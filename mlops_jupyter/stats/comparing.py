@@ -3,85 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from mlops_jupyter.errors import DataError, NotFoundError, did_you_mean
-from mlops_jupyter.stats.categorical_profile import CategoricalProfile
+from mlops_jupyter.stats.bounds import LEAST_ROWS
+from mlops_jupyter.stats.column_drift import ColumnDrift, Role, measured_column
 from mlops_jupyter.stats.measures import (
     INSTEAD,
     MEASURES,
     Limits,
-    categorical_estimates,
     checked_limits,
     checked_measure,
-    numeric_estimates,
 )
-from mlops_jupyter.stats.numeric_profile import NumericProfile
-from mlops_jupyter.stats.profiles import ColumnProfile, Profile, Unreadable
 from mlops_jupyter.stats.significance import benjamini_hochberg
-from mlops_jupyter.stats.verdicts import RANKS, Effect, Verdict, judge, rows_needed
+from mlops_jupyter.stats.units import percent
+from mlops_jupyter.stats.verdicts import RANKS, UNREACHABLE, Effect, Verdict, judge, rows_needed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mlops_jupyter.stats.bounds import Estimate
-    from mlops_jupyter.stats.categorical_profile import Level
-
-Role = Literal["feature", "prediction", "score"]
-
-
-@dataclass(frozen=True, eq=False)
-class ColumnDrift:
-    """What became of one column.
-
-    Parameters
-    ----------
-    name, kind, role : str
-    verdict : str
-    reason : str
-        One line where there is more to say than the effect does.
-    effects : dict
-        Every measure that the column has.
-    selected : Effect or None
-        The one that is judged.
-    missing : tuple of float
-        Shares of missing values in the reference and the current window.
-    out_of_range : float
-        Share of current values outside of the reference's.
-    new_levels : list
-        Levels that the reference does not have, and their share.
-    vanished : list
-        The reference's levels that are gone.
-    share : float
-        The column's part in the whole drift, from 0 to 1.
-    words : list of str
-        What changed, in short sentences.
-    quantile_shift : list
-        Quantile, its value in the reference, and now.
-    reference, current : ColumnProfile or None
-    rows_needed : int
-        Current rows that a verdict takes.
-    """
-
-    name: str
-    kind: str
-    role: Role = "feature"
-    verdict: Verdict = "OK"
-    reason: str = ""
-    effects: dict[str, Effect] = field(default_factory=dict)
-    selected: Effect | None = None
-    missing: tuple[float, float] = (0.0, 0.0)
-    out_of_range: float = 0.0
-    new_levels: list[tuple[Level, float]] = field(default_factory=list)
-    vanished: list[Level] = field(default_factory=list)
-    share: float = 0.0
-    words: list[str] = field(default_factory=list)
-    quantile_shift: list[tuple[float, float, float]] = field(default_factory=list)
-    reference: ColumnProfile | None = None
-    current: ColumnProfile | None = None
-    rows_needed: int = 0
+    from mlops_jupyter.stats.profiles import Profile
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,31 +110,13 @@ def compare(
     rows = (reference.rows, current.rows)
     names = dict.fromkeys([*reference.columns, *current.columns])
     columns = [
-        replace(
-            _measured(name, reference.columns.get(name), current.columns.get(name)),
-            role=(roles or {}).get(name, "feature"),
+        measured_column(
+            name, reference.columns.get(name), current.columns.get(name), (roles or {}).get(name, "feature")
         )
         for name in names
     ]
     columns = [_judged(column, measure, known, rows) for column in _with_adjusted_p(columns)]
     return _ranked(columns, measure, known, rows)
-
-
-def _measured(name: str, reference: ColumnProfile | None, current: ColumnProfile | None) -> ColumnDrift:
-    kind = next((c.kind for c in (reference, current) if c and not isinstance(c, Unreadable)), "unreadable")
-    both = ColumnDrift(name, kind, reference=reference, current=current)
-    if isinstance(reference, NumericProfile) and isinstance(current, NumericProfile):
-        return replace(both, effects=_effects(numeric_estimates(reference, current)))
-    if isinstance(reference, CategoricalProfile) and isinstance(current, CategoricalProfile):
-        return replace(both, effects=_effects(categorical_estimates(reference, current)))
-    return replace(both, verdict="INVALID", reason="cannot be compared")
-
-
-def _effects(estimates: Mapping[str, Estimate]) -> dict[str, Effect]:
-    return {
-        name: Effect(name, found.value, found.low, found.high, found.p, observed=found.observed)
-        for name, found in estimates.items()
-    }
 
 
 def _with_adjusted_p(columns: list[ColumnDrift]) -> list[ColumnDrift]:
@@ -209,19 +134,58 @@ def _judged(
 ) -> ColumnDrift:
     if not column.effects:
         return column
-    effects = {
-        name: replace(effect, limits=limits[name], rows_needed=rows_needed(name, limits[name], rows[0]))
-        for name, effect in column.effects.items()
-    }
+    effects = {name: _limited(effect, limits[name], rows[0]) for name, effect in column.effects.items()}
     selected = effects.get(measure) or effects.get(INSTEAD.get(measure, ""))
-    verdict: Verdict = judge(selected, rows[1], selected.rows_needed) if selected else "OK"
+    verdict, reason = _verdict(column, effects, selected)
+    needed = selected.rows_needed if selected else LEAST_ROWS
     return replace(
-        column,
-        effects=effects,
-        selected=selected,
-        verdict=verdict,
-        rows_needed=selected.rows_needed if selected else 0,
+        column, effects=effects, selected=selected, verdict=verdict, reason=reason, rows_needed=needed
     )
+
+
+def _limited(effect: Effect, limits: Limits, reference_rows: int) -> Effect:
+    needed = rows_needed(effect.measure, limits, reference_rows, effect.cells, effect.row_variance)
+    return replace(effect, limits=limits, rows_needed=needed)
+
+
+def _verdict(column: ColumnDrift, effects: dict[str, Effect], selected: Effect | None) -> tuple[Verdict, str]:
+    rows = column.current.rows if column.current else 0
+    found = [_own_verdict(selected, rows)] if selected else []
+    found += [(judge(effects["missing"], rows, 0), _missing_reason(column))] if "missing" in effects else []
+    found += [_coarse(effects, selected, rows), *column.alarms]
+    return min(found, key=lambda one: RANKS[one[0]])
+
+
+def _own_verdict(effect: Effect, rows: int) -> tuple[Verdict, str]:
+    verdict = judge(effect, rows, effect.rows_needed)
+    if verdict != "INCONCLUSIVE":
+        return verdict, ""
+    if rows >= effect.rows_needed:
+        return (
+            verdict,
+            f"{effect.value:.3g} ± {effect.error:.2g}: the window was counted by another reference's edges",
+        )
+    if effect.rows_needed >= UNREACHABLE:
+        return verdict, "the reference has too few rows for a verdict on so small a limit"
+    return verdict, f"{rows:,} rows; a verdict takes {effect.rows_needed:,}"
+
+
+def _missing_reason(column: ColumnDrift) -> str:
+    before, now = column.missing
+    return f"missing in {percent(now)} of the rows, was in {percent(before)}"
+
+
+def _coarse(effects: dict[str, Effect], selected: Effect | None, rows: int) -> tuple[Verdict, str]:
+    """Return Kolmogorov-Smirnov's verdict where one value is so frequent that the deciles are nearly one."""
+    finer = effects.get("ks")
+    if not (selected and finer) or selected.measure not in ("psi", "js") or selected.cells > COARSE:
+        return "OK", ""
+    reason = f"one value fills {selected.measure.upper()}'s bins, but KS is {finer.value:.3g}"
+    return judge(finer, rows, 0), reason
+
+
+COARSE = 3
+"""Bins that hold rows, up to which PSI and JS see too little."""
 
 
 def _ranked(

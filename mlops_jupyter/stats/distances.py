@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mlops_jupyter.stats.bounds import LEAST_ROWS, Estimate, estimate
-from mlops_jupyter.stats.cumulative import cumulative
+from mlops_jupyter.stats.cumulative import cumulative, straight_lines
 from mlops_jupyter.stats.edges import quantiles_of_sorted
 from mlops_jupyter.stats.significance import kolmogorov_smirnov_p, normal_p
 
@@ -35,7 +36,10 @@ def kolmogorov_smirnov(reference: NumericProfile, current: NumericProfile) -> Es
     band = float(np.sqrt(np.log(2 / 0.05) / 2 * (1 / rows[0] + 1 / rows[1])))
     reach = band + (0.0 if both.exact else _largest_cell(reference, current))
     low = max(0.0, observed - reach) if min(rows) >= LEAST_ROWS else 0.0
-    return Estimate(observed, observed, low, min(1.0, observed + reach), kolmogorov_smirnov_p(observed, rows))
+    p = kolmogorov_smirnov_p(observed, rows)
+    return Estimate(
+        observed, observed, low, min(1.0, observed + reach), p, error=reference.error + current.error
+    )
 
 
 def mean_difference(reference: NumericProfile, current: NumericProfile) -> Estimate:
@@ -45,7 +49,10 @@ def mean_difference(reference: NumericProfile, current: NumericProfile) -> Estim
     variance = (reference.deviation / scale) ** 2 / rows[0] + (current.deviation / scale) ** 2 / rows[1]
     observed = abs(current.mean - reference.mean) / scale
     p = normal_p(observed / np.sqrt(variance)) if variance > 0 else None
-    return estimate(observed, bias=0.0, variance=variance, rows=rows, p=p)
+    effect = estimate(observed, bias=0.0, variance=variance, rows=rows, p=p)
+    return replace(
+        effect, row_variance=max((reference.deviation / scale) ** 2, (current.deviation / scale) ** 2)
+    )
 
 
 def robust_deviation(profile: NumericProfile) -> float:
@@ -62,29 +69,8 @@ def quantiles(profile: NumericProfile, at: Floats) -> Floats:
     """Return quantiles of the values: exact while they are few, else interpolated within their cells."""
     if profile.sample is not None and profile.finite:
         return quantiles_of_sorted(profile.sample[np.isfinite(profile.sample)], at)
-    ends, upto = _ends(profile)
+    ends, upto = straight_lines(profile)
     return np.interp(at * profile.finite, upto, ends)
-
-
-def _ends(profile: NumericProfile) -> tuple[Floats, Floats]:
-    # the cells that hold values, within the least and the greatest of them
-    low, high = profile.minimum, profile.maximum
-    if not profile.finite:
-        return np.array([np.nan]), np.array([0.0])
-    counts = _finite_counts(profile)
-    rights = np.append(np.minimum(profile.edges.values, high), high)
-    lefts = np.maximum(np.append(low, rights[:-1]), low)
-    filled = counts > 0
-    upto = np.cumsum(counts[filled])
-    ends = np.column_stack([np.minimum(lefts[filled], rights[filled]), rights[filled]]).ravel()
-    return ends, np.column_stack([upto - counts[filled], upto]).ravel().astype(np.float64)
-
-
-def _finite_counts(profile: NumericProfile) -> NDArray[np.int64]:
-    counts = profile.counts.copy()
-    counts[0] -= profile.infinite[0]
-    counts[-1] -= profile.infinite[1]
-    return counts
 
 
 def _largest_cell(reference: NumericProfile, current: NumericProfile) -> float:

@@ -39,6 +39,12 @@ class Effect:
         By the textbook formula, bias included.
     rows_needed : int
         Current rows from which an effect of the critical size shows over the warning limit.
+    cells : int
+        Bins or levels that hold rows.
+    row_variance : float
+        Of one row's pull on the measure; it and `cells` say what `rows_needed` becomes at other limits.
+    error : float
+        By how much the value may be wrong because a profile was counted by other edges.
     """
 
     measure: str
@@ -50,6 +56,9 @@ class Effect:
     limits: tuple[float, float] = (0.1, 0.2)
     observed: float = math.nan
     rows_needed: int = LEAST_ROWS
+    cells: int = 10
+    row_variance: float = 1.0
+    error: float = 0.0
 
 
 def judge(effect: Effect, rows: int, rows_needed: int) -> Verdict:
@@ -63,6 +72,8 @@ def judge(effect: Effect, rows: int, rows_needed: int) -> Verdict:
     'INCONCLUSIVE'
     """
     warning, critical = effect.limits
+    if any(abs(effect.value - limit) < effect.error for limit in effect.limits):
+        return "INCONCLUSIVE"
     if effect.low > critical:
         return "CRITICAL"
     if effect.low > warning:
@@ -92,21 +103,24 @@ def rows_needed(
     >>> rows_needed("ks", (0.1, 0.2), reference_rows=1_000_000)
     185
     """
+    if not limits[1]:
+        return LEAST_ROWS
     spread = _spread_allowed(measure, limits, cells, variance)  # of 1 / n_ref + 1 / n_cur
     left = spread - 1 / max(reference_rows, 1)
     return max(LEAST_ROWS, math.ceil(1 / left)) if left * UNREACHABLE > 1 else UNREACHABLE
 
 
 def _spread_allowed(measure: str, limits: tuple[float, float], cells: int, variance: float) -> float:
-    warning, critical = limits
+    critical = limits[1]
+    gap = max(critical - limits[0], critical / 2)  # limits near one another would never be told apart
     if measure == "ks":
-        return (critical - warning) ** 2 / (math.log(2 / 0.05) / 2)
+        return gap**2 / (math.log(2 / 0.05) / 2)
+    if measure == "psi":
+        return _chi_square_spread(CURVATURE[measure], critical, gap, cells)
     if measure in CURVATURE:
-        squared = measure != "psi"
-        gap = critical**2 - warning**2 if squared else critical - warning
-        return _chi_square_spread(CURVATURE[measure], critical**2 if squared else critical, gap, cells)
+        return _chi_square_spread(CURVATURE[measure], critical**2, critical**2 - (critical - gap) ** 2, cells)
     one = {"tv": 0.25, "missing": critical * (1 - min(critical, 1.0)) + 0.05}.get(measure, variance)
-    return (critical - warning) ** 2 / (Z95**2 * max(one, 1e-300))
+    return gap**2 / (Z95**2 * max(one, 1e-300))
 
 
 def _chi_square_spread(curvature: float, effect: float, gap: float, cells: int) -> float:

@@ -37,12 +37,19 @@ def wasserstein(reference: NumericProfile, current: NumericProfile) -> Estimate:
     scale, rows = robust_deviation(reference), (reference.finite, current.finite)
     low, high = quantiles(reference, np.array([0.25, 0.75])).tolist()
     pieces = _clipped(_pieces(reference, current), *_range(reference, current))
-    judged = _clipped(pieces, low - FENCE * scale, high + FENCE * scale)
+    judged = _in_units(_clipped(pieces, low - FENCE * scale, high + FENCE * scale), low, scale)
     plain, chance = _area(judged), _chance(judged, rows)
     value = float(np.sqrt(max(plain**2 - chance**2, 0.0)))
-    variance = max(_variance(judged, rows), (BRIDGE * chance) ** 2) / scale**2
-    found = estimate(plain / scale, bias=(plain - value) / scale, variance=variance, rows=rows)
-    return replace(found, observed=_area(pieces) / scale)
+    variance = max(_variance(judged, rows), (BRIDGE * chance) ** 2)
+    found = estimate(plain, bias=plain - value, variance=variance, rows=rows)
+    width = float(judged.at[-1] - judged.at[0]) / scale
+    pull = _spread(judged.masses[0], judged.at)
+    return replace(
+        found,
+        observed=_area(pieces) / scale,
+        row_variance=pull,
+        error=(reference.error + current.error) * width,
+    )
 
 
 BRIDGE = 0.43  # standard deviation over mean of the integral of |Brownian bridge|: Shepp (1982)
@@ -81,6 +88,11 @@ def _pieces(reference: NumericProfile, current: NumericProfile) -> _Pieces:
 
 def _clipped(pieces: _Pieces, low: float, high: float) -> _Pieces:
     return pieces._replace(at=np.clip(pieces.at, low, high))
+
+
+def _in_units(pieces: _Pieces, zero: float, scale: float) -> _Pieces:
+    # before anything is squared: the square of 1e-310 is 0, and that of 1e300 infinite
+    return pieces._replace(at=(pieces.at - zero) / scale)
 
 
 def _range(reference: NumericProfile, current: NumericProfile) -> tuple[float, float]:
