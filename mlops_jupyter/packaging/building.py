@@ -21,6 +21,7 @@ from . import content, folders, golden, metrics
 from .numbering import number
 from .papers import write_papers, write_requirements, write_tests
 from .pins import Pins, find_pins
+from .profile import write_reference
 from .request import BuiltPackage, PackageRequest, check_name
 from .sealing import file_entries, part_sizes, seal, verified
 from .subject import Subject, open_subject, parameters_of
@@ -128,6 +129,8 @@ def _write_content(workspace: Workspace, folder: Path, request: PackageRequest, 
         content.write_server(folder, saved, serving)
     with stages("metrics"):
         measured, unmeasured = _measure(subject, schema, serving, request)
+    with stages("profile"):
+        unprofiled = write_reference(folder, subject, schema, serving)
     with stages("tests"):
         rows = golden.golden_rows(subject.train.features, schema["input"])
         records = golden.as_records(rows, schema["input"])
@@ -140,7 +143,7 @@ def _write_content(workspace: Workspace, folder: Path, request: PackageRequest, 
             body = json.dumps({"features": records}).encode()
             pins = find_pins(workspace.root / "cache" / "pins", folder, body, key)
         write_requirements(folder, pins)
-    notes = tuple(note for note in (pins.note,) if note)
+    notes = tuple(note for note in (pins.note, unprofiled) if note)
     return Draft(
         folder, request, subject, schema, serving, saved, measured, examples, pins, notes, unmeasured
     )

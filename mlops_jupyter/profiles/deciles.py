@@ -38,13 +38,17 @@ class DecileSearch:
     def __init__(self, profile: NumericProfile, numbers: Callable[[Values], NDArray[np.float64]]) -> None:
         self.profile, self.numbers = profile, numbers
         place = DECILES * (profile.finite - 1)
-        self.left = np.floor(place).astype(np.int64)
-        self.part = place - self.left
+        left = np.floor(place).astype(np.int64)
+        self.part = place - left
+        self.ranks = np.concatenate([left, np.minimum(left + 1, profile.finite - 1)])
         self.upto = np.cumsum(_finite_counts(profile))
-        self.cells = np.unique(np.searchsorted(self.upto, self._ranks(), "right"))
-        ends = profile.edges.values
-        self.low = np.append(-np.inf, ends)[self.cells]
-        self.high = np.append(ends, np.finfo(np.float64).max)[self.cells]
+        self.cell_of_rank = np.searchsorted(self.upto, self.ranks, "right")
+        self.below = np.append(-np.inf, profile.edges.values)
+        self.end = np.append(profile.edges.values, np.finfo(np.float64).max)
+        cells = np.unique(self.cell_of_rank)
+        # a cell of a single value is known without a look, and may hold half of all rows
+        self.cells = cells[np.nextafter(self.end[cells], -np.inf) > self.below[cells]]
+        self.low, self.high = self.below[self.cells], self.end[self.cells]
         self._parts: list[NDArray[np.float64]] = []
 
     def add(self, values: Values) -> None:
@@ -56,18 +60,21 @@ class DecileSearch:
     def next(self) -> ColumnProfile:
         """Return the profile with exact deciles."""
         kept = np.sort(np.concatenate([*self._parts, np.empty(0)]))
-        before = np.append(0, self.upto)[self.cells]
-        starts = np.searchsorted(kept, self.low, "right")
-        ranks = self._ranks()
-        at = np.searchsorted(self.cells, np.searchsorted(self.upto, ranks, "right"))
-        found = kept[starts[at] + ranks - before[at]]
-        low, high = np.split(found, 2)
+        low, high = np.split(self._at_ranks(kept), 2)
         return self._with(np.unique(interpolated(low, high, self.part)), kept)
 
-    def _ranks(self) -> NDArray[np.int64]:
-        return np.concatenate([self.left, np.minimum(self.left + 1, self.profile.finite - 1)])
+    def _at_ranks(self, kept: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the values beside the deciles."""
+        found = self.end[self.cell_of_rank]
+        looked = np.isin(self.cell_of_rank, self.cells)
+        cells = self.cell_of_rank[looked]
+        begun = np.searchsorted(kept, self.below[cells], "right")
+        found[looked] = kept[begun + self.ranks[looked] - np.append(0, self.upto)[cells]]
+        return found
 
     def _keep(self, numbers: NDArray[np.float64]) -> None:
+        if not len(self.cells):
+            return
         place = np.searchsorted(self.low, numbers, "left") - 1  # the last cell that begins below
         inside = (place >= 0) & (numbers <= self.high[place])
         self._parts.append(numbers[inside])

@@ -99,6 +99,13 @@ def of_columns(columns: Mapping[Any, Any]) -> InMemory:
     )
 
 
+def of_values(columns: Mapping[str, Values]) -> InMemory:
+    """Return a table over values that are at hand, each column whole."""
+    each = list(columns.values())
+    rows = each[0].rows if each else 0
+    return InMemory(naming(columns), rows, lambda position, *_: each[position], lambda *_: None)
+
+
 def of_matrix(matrix: NDArray[Any], names: Sequence[str] | None = None) -> InMemory:
     """Return a table over the columns of a 2-D array: ``x0 … xn``, as a schema names them."""
     return InMemory(

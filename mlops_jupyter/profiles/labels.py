@@ -122,7 +122,9 @@ class Objects:
         """Return how often each occurs."""
         import pandas as pd
 
-        found = pd.Series(self.values, dtype=object, copy=False).value_counts(sort=False)
+        # with the missing ones among them: to find these first takes twice as long as all the counting
+        every = pd.Series(self.values, dtype=object, copy=False).value_counts(sort=False, dropna=False)
+        found: pd.Series[int] = every[np.logical_not(every.index.isna())]
         counts: NDArray[np.int64] = found.to_numpy().astype(np.int64, copy=False)
         return Counted(_as_texts(found.index.to_numpy()), counts, self.rows - int(counts.sum()))
 

@@ -10,7 +10,7 @@ from mlops_jupyter.stats.profiles import Unreadable
 from .values import Unread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from mlops_jupyter.stats.profiles import ColumnProfile
 
@@ -40,25 +40,35 @@ class Step(Protocol):
 
 
 def profiled(
-    table: Table,
-    steps: Mapping[str, Step],
-    condition: Any,
-    tell: Told,
+    table: Table, names: Sequence[str], begin: Callable[[str], Step], condition: Any, tell: Told
 ) -> tuple[dict[str, ColumnProfile], int]:
     """Return the profiles of some columns, and how many rows there are.
 
     Columns that lie apart are read one after the other, so that memory does not grow with their number.
+
+    Parameters
+    ----------
+    table : Table
+        What is read.
+    names : sequence of str
+        Which of its columns.
+    begin : callable
+        Returns the first step for a column.
+    condition : pyarrow.compute.Expression or None
+        Which rows.
+    tell : callable
+        Told how far the work is.
     """
     found: dict[str, ColumnProfile] = {}
     rows = 0
-    for group in _groups(table, list(steps), condition):
-        told = tell if len(group) > 1 else _of_many(tell, len(found) + 1, len(steps))
-        columns, rows = _passes(table, {name: steps[name] for name in group}, condition, told)
+    for group in _groups(table, names, condition):
+        told = tell if len(group) > 1 else _of_many(tell, len(found) + 1, len(names))
+        columns, rows = _passes(table, {name: begin(name) for name in group}, condition, told)
         found |= columns
     return found, rows
 
 
-def _groups(table: Table, names: list[str], condition: Any) -> Iterator[list[str]]:
+def _groups(table: Table, names: Sequence[str], condition: Any) -> Iterator[Sequence[str]]:
     if not table.columnar or condition is not None:
         yield names
     else:

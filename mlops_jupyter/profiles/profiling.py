@@ -22,7 +22,7 @@ from .tables import open_table
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .passes import Told
+    from .passes import Step, Told
     from .tables import Table
 
 _SORTED: Final = 2_000_000  # rows of a column that are sorted in memory, wherever they come from
@@ -77,16 +77,20 @@ def profile_table(
         return _counted(table, reference, tell, filter)
     limit = _limit(table, filter)
     categories = _categories(schema)
-    steps = {
-        name: Survey(limit, table.rows, categorical=name in categories, cells=cells) for name in table.names
-    }
-    return Profile(*profiled(table, steps, filter, tell))
+
+    def survey(name: str) -> Survey:
+        return Survey(limit, table.rows, categorical=name in categories, cells=cells)
+
+    return Profile(*profiled(table, table.names, survey, filter, tell))
 
 
 def _counted(table: Table, reference: Profile, tell: Told, condition: Any) -> Profile:
     known = [name for name in table.names if name in reference.columns]
-    steps = {name: counter_of(name, reference.columns[name]) for name in known}
-    found, rows = profiled(table, steps, condition, tell)
+
+    def counter(name: str) -> Step:
+        return counter_of(name, reference.columns[name])
+
+    found, rows = profiled(table, known, counter, condition, tell)
     every = {name: found.get(name) or Unreadable(name, _ABSENT, rows) for name in reference.columns}
     extra = {name: Unreadable(name, _EXTRA, rows) for name in table.names if name not in every}
     return Profile(every | extra, rows)

@@ -24,6 +24,8 @@ MANIFEST_VERSION = 1
 _MANIFEST_BYTES = 64 * 1024 * 1024
 _CONTENT = ("model/", "code/", "src/", "config/")
 _CONTENT_FILES = ("requirements.txt",)
+# What the training data was like: as the metrics, it says nothing of what the model answers.
+_NOT_CONTENT = ("model/reference_profile.bin",)
 # What MLflow and pytest write into a package after it was sealed. None of it is read by a loader.
 _ROOT_EXTRAS = ("registered_model_meta", ".pytest_cache")
 _CACHE_ROOTS = ("src", "tests")
@@ -75,7 +77,7 @@ def content_digest(files: Mapping[str, Mapping[str, Any]]) -> str:
 
 def is_content(path: str) -> bool:
     """Return whether a file of the package counts for the content digest."""
-    return path.startswith(_CONTENT) or path in _CONTENT_FILES
+    return (path.startswith(_CONTENT) and path not in _NOT_CONTENT) or path in _CONTENT_FILES
 
 
 def file_entry(path: Path) -> dict[str, Any]:
