@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mlops_jupyter.errors import NotFoundError, did_you_mean
 from mlops_jupyter.verbs import sources
-from mlops_jupyter.verbs.types import Model
+from mlops_jupyter.verbs.types import DataSource, Model
 from mlops_jupyter.verbs.words import NOTHING, Word
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ class NotebookFace:
         found = self.variable(word)
         if found is not NOTHING:
             return found
-        if sources.is_source(word.text) and not self._is_path_of_variable(word.text):
+        written = sources.is_source(word.text) or (kind is DataSource and sources.is_time(word.text))
+        if written and not self._is_path_of_variable(word.text):
             return sources.open_source(kind, word.text)
         raise NotFoundError(f"no variable named {word.text}", hint=self._nearest(kind, word.text))
 

@@ -16,6 +16,7 @@ from mlops_jupyter.verbs.types import (
     Cell,
     ColumnName,
     Data,
+    DataSource,
     DeploymentName,
     FilePath,
     Model,
@@ -186,7 +187,7 @@ def _live(kind: type, line: Line, variables: Mapping[str, Any]) -> Iterator[Sugg
     if "." in line.fragment and line.fragment.split(".")[0] in variables:
         yield from _attributes(line.fragment, variables)
         return
-    if kind in (Model, Data):
+    if kind in (Model, Data, DataSource):
         yield from (Suggestion(name, "variable") for name, _ in fitting_variables(kind, variables))
     if kind is Model:
         yield from (Suggestion(f"models:/{name}@champion", "address") for name in _names().models)

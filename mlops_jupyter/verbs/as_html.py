@@ -26,7 +26,6 @@ LIMIT: Final = 200_000
 _ROWS: Final = 200
 _SHORT: Final = 32  # letters that stay on one line
 _CODE: Final = 40_000
-_WIDTH: Final = 640  # pixels of a figure
 _QUOTED: Final = re.compile(r"`([^`]+)`")
 _CSS: Final = """
 #ID{color:var(--jp-content-font-color1,inherit);font-family:var(--jp-content-font-family,system-ui,sans-serif);
@@ -50,6 +49,7 @@ border-bottom:1px solid var(--jp-border-color1,#bdbdbd)}
 #ID .note{margin:.3em 0;white-space:pre-line;padding-left:1.15em;text-indent:-1.15em}
 #ID .quiet{color:var(--jp-content-font-color2,#767676)}
 #ID .drawn{vertical-align:middle;overflow:visible}
+#ID .number{display:inline-block;min-width:3.2em;padding-right:.5em;text-align:right}
 #ID small{font-size:.85em;line-height:1.25}
 #ID td code{background:var(--jp-layout-color2,rgba(128,128,128,.12));border-radius:3px;color:inherit;
 font-family:var(--jp-code-font-family,ui-monospace,monospace);font-size:.93em;padding:.05em .3em}
@@ -111,7 +111,7 @@ def _figure(figure: Figure) -> str:
     source = f"data:image/png;base64,{image}"
     return (
         f'<div class="title"><strong>{title}</strong></div>'
-        f'<img src="{source}" alt="{title}" width="{_WIDTH}" style="max-width:100%;height:auto"/>'
+        f'<img src="{source}" alt="{title}" width="{figure.width}" style="max-width:100%;height:auto"/>'
     )
 
 
@@ -134,7 +134,8 @@ def _empty(table: Table) -> str:
 def _table(table: Table) -> str:
     rows = table.rows[:_ROWS]
     columns = [aligned([shown(row[i]) for row in rows]) for i in range(len(table.columns))]
-    numeric = [is_numeric(column) for column in columns]
+    # a bar begins at the left, whatever its number is
+    numeric = [is_numeric(column) and not any(cell.drawn for cell in column) for column in columns]
     heads = "".join(f"<th{_class(n)}>{escape(c)}</th>" for c, n in zip(table.columns, numeric, strict=True))
     lines = "".join(
         f"<tr>{''.join(_cell(c, number=n) for c, n in zip(cells, numeric, strict=True))}</tr>"
@@ -161,7 +162,7 @@ def _drawn(cell: Shown) -> str:
     if isinstance(cell.drawn, Sayings):
         return "<br/>".join(_QUOTED.sub(r"<code>\1</code>", escape(line)) for line in cell.drawn.lines)
     if isinstance(cell.drawn, Bar):
-        return f"{escape(cell.text)}&nbsp; {draw(cell.drawn)}"
+        return f'<span class="number">{escape(cell.text)}</span> {draw(cell.drawn)}'
     return draw(cell.drawn) if cell.drawn else ""
 
 

@@ -99,9 +99,11 @@ def _shape(shape: Shape) -> Iterator[str]:
     colour = COLOURS[shape.mark]
     step = _LINE[0] / max(len(heights), 1)
     bottom, gap = _LINE[1] - 1, min(1.5, step / 4) if shape.apart else 0.0
-    for i, top in enumerate(heights):
-        box = f'x="{i * step + gap:.1f}" y="{top:.1f}" width="{step - 2 * gap:.1f}"'
-        yield f'<rect {box} height="{bottom - top:.1f}" fill="{colour}" opacity=".55"/>'
+    boxes = (
+        f"M{i * step + gap:.1f} {bottom}V{top}h{step - 2 * gap:.1f}V{bottom}z"
+        for i, top in enumerate(heights)
+    )
+    yield f'<path d="{"".join(boxes)}" fill="{colour}" opacity=".55"/>'
     if shape.reference:
         tops = [_height(share / most) for share in shape.reference]
         yield _stroke(_outline(tops, step, apart=shape.apart), 1.3)

@@ -6,6 +6,7 @@ import logging
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mlops_jupyter.errors import RefusedError, UsageError
@@ -38,6 +39,11 @@ def written_as(words: Mapping[str, str]) -> Iterator[None]:
         yield
     finally:
         _written.reset(token)
+
+
+def word_for(parameter: str) -> str:
+    """Return how the caller wrote an argument: the name of a variable; "" where no face read it."""
+    return (_written.get() or {}).get(parameter, "")
 
 
 @contextmanager
@@ -121,7 +127,7 @@ def python_call(
 
 
 def _as_python(value: Any) -> str:
-    if isinstance(value, str):
+    if isinstance(value, str | PathLike):
         return '"' + repr(str(value))[1:-1].replace("\\'", "'").replace('"', '\\"') + '"'
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_as_python(item) for item in value) + "]"

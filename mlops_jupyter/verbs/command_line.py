@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from mlops_jupyter.errors import UsageError, did_you_mean
@@ -233,5 +234,5 @@ def _written(command: Command, given: Mapping[str, list[Word]], values: Mapping[
     return {
         p.name: given[p.name][0].source or given[p.name][0].text
         for p in live
-        if not isinstance(values[p.name], str)
+        if not isinstance(values[p.name], str | PathLike)
     }

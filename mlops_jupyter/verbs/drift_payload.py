@@ -11,7 +11,7 @@ from typing import Final, Literal, TypedDict
 Verdict = Literal["OK", "WARNING", "CRITICAL", "INCONCLUSIVE", "INVALID"]
 
 #: From what must be looked at first.
-VERDICTS: Final[tuple[Verdict, ...]] = ("INVALID", "CRITICAL", "WARNING", "INCONCLUSIVE", "OK")
+VERDICTS: Final[tuple[Verdict, ...]] = ("CRITICAL", "INVALID", "WARNING", "INCONCLUSIVE", "OK")
 
 
 class EffectValues(TypedDict):
@@ -52,7 +52,7 @@ class ColumnValues(TypedDict):
     `alarm` is the verdict of what no measure sees (missing values, new levels, types), under which the
     verdict never falls whatever the measure and its limit. `effects` and `trend` have every selectable
     measure; both are empty for a column that cannot be compared, and `histogram` is null then. `rows` counts
-    those with a value. `quantiles` are (quantile, reference, current).
+    those looked at. `quantiles` are (quantile, reference, current).
     """
 
     name: str
@@ -89,6 +89,13 @@ class CurrentValues(TypedDict):
     rows: int
     since: str | None
     until: str | None
+
+
+class ReferenceChoice(TypedDict):
+    """What else to compare with: `value` is what ``--reference`` takes, null for the package's profile."""
+
+    value: str | None
+    label: str
 
 
 class SelectionValues(TypedDict):
@@ -134,6 +141,7 @@ class Payload(TypedDict):
     windows: list[str]
     every: str
     variants: list[str]
+    references: list[ReferenceChoice]
     selection: SelectionValues
     notes: list[str]
     multivariate: MultivariateValues | None

@@ -45,6 +45,8 @@ class Bar:
         The number that fills the width; what is over it is drawn as going on.
     mark : str
         Whose colour it has.
+    text : str
+        The number as it is written; in three significant digits by default.
     """
 
     value: float
@@ -53,6 +55,7 @@ class Bar:
     limits: tuple[float, ...] = ()
     end: float = 1.0
     mark: Mark = "info"
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -165,10 +168,13 @@ class Figure:
         The message.
     png : callable
         Returns the image, twice as fine as it is shown, without a ground of its own.
+    width : int
+        Pixels it is shown in.
     """
 
     title: str
     png: Callable[[], bytes]
+    width: int = 640
 
 
 Block: TypeAlias = Table | Facts | Note | Code | Figure

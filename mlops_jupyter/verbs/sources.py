@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from mlops_jupyter.errors import DataError, ModelError, NotFoundError, UsageError, did_you_mean
-from mlops_jupyter.verbs.types import Cell, Data, Model, Script, Target
+from mlops_jupyter.verbs.types import Cell, Data, DataSource, Model, Script, Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +18,7 @@ ADDRESSES: Final = ("models:/", "runs:/")
 _ATTRIBUTE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 _PICKLES: Final = (".pkl", ".pickle", ".joblib")
 _TABLES: Final = (".parquet", ".csv", ".arrow", ".feather")
+_SOURCES: Final = (*_TABLES, ".pq", ".ipc", ".profile")
 
 
 def is_source(text: str) -> bool:
@@ -33,8 +34,19 @@ def is_source(text: str) -> bool:
         text.startswith(ADDRESSES)
         or bool(_ATTRIBUTE.fullmatch(text))
         or "/" in text
-        or suffix in (".skops", ".py", *_PICKLES, *_TABLES)
+        or suffix in (".skops", ".py", *_PICKLES, *_SOURCES)
     )
+
+
+def is_time(text: str) -> bool:
+    """Return whether a word can only be a stretch of time: no name and few files begin with a digit.
+
+    Examples
+    --------
+    >>> is_time("7d"), is_time("2026-01-01..2026-02-01"), is_time("train.parquet")
+    (True, True, False)
+    """
+    return text[:1].isdigit() and not Path(text).expanduser().exists()
 
 
 def open_source(kind: type, text: str) -> Any:
@@ -43,10 +55,11 @@ def open_source(kind: type, text: str) -> Any:
     Parameters
     ----------
     kind : type
-        `Model`, `Data`, `Target` or `Cell` of `mlops_jupyter.verbs.types`.
+        `Model`, `Data`, `DataSource`, `Target` or `Cell` of `mlops_jupyter.verbs.types`.
     text : str
         ``models:/churn/3`` and ``runs:/…`` stay as they are, for the verb opens them by their flavour;
-        ``model.skops``, ``module:attribute``, ``train.parquet``, ``train.py``.
+        ``model.skops``, ``module:attribute``, ``train.parquet``, ``train.py``. Of a `DataSource` a file stays
+        a path, and ``7d`` or ``2026-01-01..2026-02-01`` a text.
 
     Raises
     ------
@@ -59,6 +72,8 @@ def open_source(kind: type, text: str) -> Any:
         return text
     if _ATTRIBUTE.fullmatch(text):
         return _attribute(text)
+    if kind is DataSource:
+        return text if is_time(text) else _existing(text)
     openers: dict[type, Callable[[Path], Any]] = {Model: _model, Data: _table, Target: _column, Cell: _script}
     return openers[kind](_existing(text))
 

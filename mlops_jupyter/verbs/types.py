@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     Cell: TypeAlias = Any
     Model: TypeAlias = Any
     Data: TypeAlias = Any
+    DataSource: TypeAlias = Any
     Target: TypeAlias = Any
     ModelName: TypeAlias = str
     VersionName: TypeAlias = str
@@ -67,6 +68,9 @@ else:
 
     class Data:
         """A frame, an array, a sparse matrix or texts; in a shell a Parquet, CSV or Arrow file."""
+
+    class DataSource:
+        """Data where it is, read when it is looked at: a variable, a file or folder, a stretch of time."""
 
     class Target:
         """A column of the data named beside it, or a variable; both at once is an error."""

@@ -11,6 +11,7 @@ from mlops_jupyter.verbs.results import Bar, Mark, Quantity, Sayings, Shape, Spa
 SYMBOLS: Final[dict[Mark, str]] = {"ok": "✓", "warn": "!", "bad": "✗", "info": "•"}
 ABSENT: Final = "-"
 _BLOCKS: Final = "▁▂▃▄▅▆▇█"
+_LETTERS: Final = 12  # of a distribution
 _MOST_DECIMALS: Final = 4
 _GROUPED_FROM: Final = 100_000  # a port or a year is a name and not a quantity
 _BYTES: Final = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3), ("B", 1.0))
@@ -61,11 +62,11 @@ def shown(value: Any) -> Shown:
 def _drawn(value: Bar | Sparkline | Shape | Titled | Sayings) -> Shown:
     """Return what a face without drawings says in their place."""
     if isinstance(value, Bar):
-        return Shown(number(value.value), number=True, fraction=True, drawn=value)
+        return Shown(value.text or number(value.value), number=True, fraction=True, drawn=value)
     if isinstance(value, Sparkline):
         return Shown(blocks(value.values), more=value.about, drawn=value)
     if isinstance(value, Shape):
-        return Shown(blocks(value.shares), more=value.about, drawn=value)
+        return Shown(blocks(_fewer(value.shares)), more=value.about, drawn=value)
     if isinstance(value, Titled):
         return Shown(f"{value.text} ({value.under})" if value.under else value.text, drawn=value)
     return Shown("; ".join(value.lines).replace("`", ""), drawn=value)
@@ -82,6 +83,12 @@ def blocks(values: Sequence[float | None]) -> str:
     most = max((value for value in values if value is not None), default=0.0) or 1.0
     heights = (None if value is None else min(int(8 * max(value, 0) / most), 7) for value in values)
     return "".join(" " if height is None else _BLOCKS[height] for height in heights)
+
+
+def _fewer(shares: Sequence[float]) -> Sequence[float]:
+    """Return shares in at most `_LETTERS` cells."""
+    step = -(-len(shares) // _LETTERS) or 1
+    return [sum(shares[i : i + step]) for i in range(0, len(shares), step)]
 
 
 def is_numeric(cells: Sequence[Shown]) -> bool:

@@ -1,0 +1,1 @@
+"""What is watched: two windows found and compared. It finds out and takes no action."""
