@@ -59,7 +59,7 @@ def call(endpoint: Endpoint, schema: Mapping[str, Any], data: Any) -> Called:
         if status != 200:
             raise refusal(status, answer, start)
         answers.append(answer)
-    return _together(answers, index, schema)
+    return joined(answers, index, schema)
 
 
 def pieces(schema: Mapping[str, Any], data: Any) -> tuple[int, Any, Iterator[tuple[int, Any]]]:
@@ -69,14 +69,14 @@ def pieces(schema: Mapping[str, Any], data: Any) -> tuple[int, Any, Iterator[tup
         texts = list(data)
         return len(texts), getattr(data, "index", None), _slices(texts)
     if hasattr(data, "columns"):
-        frame = _known_columns(data, [column["name"] for column in schema["input"]["columns"]])
-        return len(frame), frame.index, ((start, _columns(piece)) for start, piece in _frames(frame))
+        frame = known_columns(data, [column["name"] for column in schema["input"]["columns"]])
+        return len(frame), frame.index, ((start, columns_of(piece)) for start, piece in _frames(frame))
     if kind == "columns":
         raise DataError(f"the model takes a data frame, not {type(data).__name__}")
     return data.shape[0], None, _arrays(data)
 
 
-def _known_columns(frame: Any, names: list[str]) -> Any:
+def known_columns(frame: Any, names: list[str]) -> Any:
     """Return the columns the model knows. Which of them may be missing, the server knows."""
     present = [name for name in names if name in frame.columns]
     missing = [name for name in names if name not in frame.columns]
@@ -106,7 +106,8 @@ def _arrays(data: Any) -> Iterator[tuple[int, Any]]:
         yield start, [_values(row) for row in piece]
 
 
-def _columns(frame: Any) -> dict[str, list[Any]]:
+def columns_of(frame: Any) -> dict[str, list[Any]]:
+    """Return the columns of a frame as JSON takes them."""
     return {str(name): _column(frame[name]) for name in frame.columns}
 
 
@@ -162,7 +163,8 @@ def _problem(problem: Mapping[str, Any], start: int) -> str:
     return f"{where}: {text}" if where else text
 
 
-def _together(answers: list[dict[str, Any]], index: Any, schema: Mapping[str, Any]) -> Called:
+def joined(answers: list[dict[str, Any]], index: Any, schema: Mapping[str, Any]) -> Called:
+    """Return the answers to the pieces of some rows as one, under the index of the rows."""
     import pandas as pd
 
     outputs = [output["name"] for output in schema["output"]["outputs"]]

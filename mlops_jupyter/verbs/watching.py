@@ -26,8 +26,11 @@ def open_state() -> tuple[Workspace, Store]:
 
 
 @verb(stage="endpoints")
-def predict(deployment: DeploymentName, data: Live[Data]) -> Predictions:
+def predict(deployment: DeploymentName, data: Live[Data], *, at: str | None = None) -> Predictions:
     """Ask a deployment for predictions of a data frame's rows.
+
+    With `at`, traffic of the past is replayed: the rows are asked in the order of their times, one request
+    for those of one time, and captured as asked then. Drift and requests find them there.
 
     Parameters
     ----------
@@ -35,6 +38,8 @@ def predict(deployment: DeploymentName, data: Live[Data]) -> Predictions:
         The endpoint.
     data : Live[Data]
         A frame, array, sparse matrix or texts. Columns that the model does not know are not sent.
+    at : str, optional
+        A column of the frame with the times when the rows were, local where they say no zone.
 
     Returns
     -------
@@ -57,6 +62,7 @@ def predict(deployment: DeploymentName, data: Live[Data]) -> Predictions:
 
     from mlops_jupyter.deployments.calling import ANSWERS_WITHIN, call
     from mlops_jupyter.deployments.folder import find_folder, require_serving
+    from mlops_jupyter.deployments.replaying import replay
     from mlops_jupyter.deployments.requests import open_endpoint
 
     began = time.monotonic()
@@ -65,7 +71,7 @@ def predict(deployment: DeploymentName, data: Live[Data]) -> Predictions:
     serving = require_serving(folder)
     schema = json.loads((Path(serving.stable.package) / "model" / "feature_schema.json").read_bytes())
     with open_endpoint(folder, ANSWERS_WITHIN) as endpoint:
-        called = call(endpoint, schema, data)
+        called = replay(endpoint, folder, schema, data, at) if at else call(endpoint, schema, data)
     seconds = time.monotonic() - began
     return Predictions(deployment, called.versions, called.variants, called.frame, called.warnings, seconds)
 
