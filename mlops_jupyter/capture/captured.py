@@ -128,6 +128,23 @@ class CapturedRows:
 
 
 @dataclass(frozen=True, eq=False)
+class CapturedBatch:
+    """Captured rows that are in memory."""
+
+    batch: pa.RecordBatch
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Of all columns."""
+        return self.batch.schema
+
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """Yield them, or some of their columns."""
+        if self.batch.num_rows:
+            yield self.batch if columns is None else self.batch.select(list(columns))
+
+
+@dataclass(frozen=True, eq=False)
 class CapturedTable:
     """What models were given and said, as a table that profiles are made of.
 
@@ -135,11 +152,11 @@ class CapturedTable:
 
     Parameters
     ----------
-    captured : CapturedRows
+    captured : CapturedRows or CapturedBatch
         The rows.
     """
 
-    captured: CapturedRows
+    captured: CapturedRows | CapturedBatch
     rows: None = None
     columnar: bool = False
 
@@ -181,7 +198,7 @@ class CapturedTable:
         """Yield the rows, about `BATCH` at a time: see `profiles.tables.Table`."""
         wanted = self.naming.wanted(columns)
         read = [name for name in wanted if name not in self.withheld]
-        for batch in _in_batches(self._filtered(read, filter)):
+        for batch in in_batches(self._filtered(read, filter)):
             found = values_of(batch, self.naming, read)
             yield {
                 name: found[name] if name in found else Unread(self.withheld[name], batch.num_rows)
@@ -218,7 +235,7 @@ def captured_rows(deployment: Path, selection: Selection, version: str | None = 
     """
     every = captured_files(deployment, version)
     files = tuple(file for file in every if file.overlaps(selection.window))
-    schema = _schema_of(files) or _schema_of(every)
+    schema = schema_of(files) or schema_of(every)
     if schema is None:
         raise DataError(f"no requests to {deployment.name} are captured{f' of {version}' if version else ''}")
     if selection.slice:
@@ -280,7 +297,7 @@ def _as_type(batch: pa.RecordBatch, field: pa.Field) -> pa.Array:
     return pa.nulls(batch.num_rows, field.type)
 
 
-def _schema_of(files: Sequence[CapturedFile]) -> pa.Schema | None:
+def schema_of(files: Sequence[CapturedFile]) -> pa.Schema | None:
     """Return the columns of some files: as they were last, and those that only earlier versions had."""
     import pyarrow as pa
 
@@ -306,7 +323,7 @@ def _where(batch: pa.RecordBatch, mask: pa.BooleanArray | None) -> pa.RecordBatc
     return batch.filter(mask) if mask.true_count else batch.slice(0, 0)
 
 
-def _in_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def in_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Yield rows about `BATCH` at a time: what was asked row by row was captured so."""
     import pyarrow as pa
 
