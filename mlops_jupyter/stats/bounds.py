@@ -9,7 +9,7 @@ cells use the delta method on multinomial counts of both windows, to second orde
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 Z95 = 1.959963984540054
 LEAST_ROWS = 30
 """Below this many rows of either window no bound is claimed: normal approximations mean nothing there."""
+
+SPARSE = 5.0
+"""Rows that a cell should have in the shorter window, for its share of a divergence to be known."""
 
 
 @dataclass(frozen=True)
@@ -54,13 +57,41 @@ class Estimate:
 
 
 def estimate(
-    observed: float, *, bias: float, variance: float, rows: tuple[int, int], p: float | None = None
+    observed: float,
+    *,
+    bias: float,
+    variance: float,
+    rows: tuple[int, int],
+    p: float | None = None,
+    by_chance: float = 0.0,
 ) -> Estimate:
-    """Return the estimate of an effect whose bias and variance are known."""
+    """Return the estimate of an effect whose bias and variance are known.
+
+    `by_chance` is what it is at most without drift, but for one window in forty: near no drift an effect is
+    no normal variable, so its lower bound lies at least that much below.
+    """
     value = max(0.0, observed - bias)
     reach = Z95 * float(np.sqrt(variance))
-    low = max(0.0, observed - bias - reach) if min(rows) >= LEAST_ROWS else 0.0
+    low = max(0.0, observed - max(bias + reach, by_chance)) if min(rows) >= LEAST_ROWS else 0.0
     return Estimate(observed, value, low, max(value, observed - bias + reach), p)
+
+
+def folded(
+    observed: float, chance: float, variance: float, rows: tuple[int, int], p: float | None = None
+) -> Estimate:
+    """Return the estimate of a sum of absolute differences, of which chance alone makes `chance`.
+
+    Noise and effect add like sides of a right angle, so the value is ``sqrt(observed**2 - chance**2)``.
+    Near `chance` that rises steeply, and noise with it: the lower bound takes off more there, the upper
+    nothing.
+    """
+    value = float(np.sqrt(max(observed**2 - chance**2, 0.0)))
+    effect = estimate(observed, bias=observed - value, variance=variance, rows=rows, p=p)
+    effect = replace(effect, high=effect.high + observed - value)
+    if not chance:
+        return effect
+    careful = observed - chance * float(np.exp(1 - max(observed / chance, 1.0)))
+    return replace(effect, low=max(0.0, effect.low - max(0.0, value - careful)))
 
 
 def rooted(squared: Estimate, observed: float) -> Estimate:
@@ -76,14 +107,15 @@ class CellDivergence:
 
     Parameters
     ----------
-    value : float
+    value : float or ndarray
+        Summed over the last axis.
     slopes : tuple of ndarray
         Its derivatives by the reference's and the current shares.
     curvatures : tuple of ndarray
         Its second derivatives by the same share (others are zero: cells add).
     """
 
-    value: float
+    value: Any
     slopes: tuple[NDArray[np.float64], NDArray[np.float64]]
     curvatures: tuple[NDArray[np.float64], NDArray[np.float64]]
 

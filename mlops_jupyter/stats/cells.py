@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlops_jupyter.stats.bounds import CellDivergence, Estimate, delta_method, estimate, rooted
+from mlops_jupyter.stats.bounds import (
+    SPARSE,
+    CellDivergence,
+    Estimate,
+    delta_method,
+    estimate,
+    folded,
+    rooted,
+)
+from mlops_jupyter.stats.chance import by_chance
 from mlops_jupyter.stats.significance import chi_square_p
 
 if TYPE_CHECKING:
@@ -61,17 +70,18 @@ def total_variation(reference: Counts, current: Counts) -> Estimate:
 
     Each cell's part is above zero by chance; what is expected without drift is taken off in quadrature.
     """
-    rows, (p, q) = _rows(reference, current), _shares(reference, current)
-    both = (reference + current) / sum(rows)
-    spread = 1 / rows[0] + 1 / rows[1]
+    observed = 0.5 * float(np.abs(np.subtract(*_shares(reference, current))).sum())
+    p_value = chi_square_p(chi_square(reference, current), _filled(reference, current) - 1)
+    dense = pooled(reference, current)
+    rows, (p, q) = _rows(*dense), _shares(*dense)
+    both, spread = (dense[0] + dense[1]) / sum(rows), 1 / rows[0] + 1 / rows[1]
     chance = 0.5 * float(np.sqrt(2 / np.pi * both * (1 - both) * spread).sum())
-    sign, observed = np.sign(p - q), 0.5 * float(np.abs(p - q).sum())
+    sign = np.sign(p - q)
     first = sum(
         0.25 * (1 - float(np.sum(share * sign)) ** 2) / n for share, n in zip((p, q), rows, strict=True)
     )
-    value = float(np.sqrt(max(observed**2 - chance**2, 0.0)))
-    p_value = chi_square_p(chi_square(reference, current), _filled(reference, current) - 1)
-    return estimate(observed, bias=observed - value, variance=first, rows=rows, p=p_value)
+    effect = folded(0.5 * float(np.abs(p - q).sum()), chance, first, rows, p_value)
+    return replace(effect, observed=observed, cells=_filled(reference, current))
 
 
 def chi_square(reference: Counts, current: Counts) -> float:
@@ -87,7 +97,7 @@ def _psi(p: Floats, q: Floats) -> CellDivergence:
     p, q = np.maximum(p, FLOOR), np.maximum(q, FLOOR)
     log = np.log(q / p)
     return CellDivergence(
-        value=float(np.sum((q - p) * log)),
+        value=np.sum((q - p) * log, axis=-1),
         slopes=(free_p * (1 - q / p - log), free_q * (log + 1 - p / q)),
         curvatures=(free_p * (p + q) / p**2, free_q * (p + q) / q**2),
     )
@@ -99,7 +109,7 @@ def _jensen_shannon(p: Floats, q: Floats) -> CellDivergence:
         logs = [np.where(share > 0, np.log2(2 * share / both), 0.0) for share in (p, q)]
         curved = [np.where(share > 0, rest / (share * both), 0.0) for share, rest in ((p, q), (q, p))]
     return CellDivergence(
-        value=max(0.0, 0.5 * float(np.sum(p * logs[0] + q * logs[1]))),
+        value=np.maximum(0.0, 0.5 * np.sum(p * logs[0] + q * logs[1], axis=-1)),
         slopes=(0.5 * logs[0], 0.5 * logs[1]),
         curvatures=(curved[0] / (2 * np.log(2)), curved[1] / (2 * np.log(2))),
     )
@@ -108,7 +118,7 @@ def _jensen_shannon(p: Floats, q: Floats) -> CellDivergence:
 def _balanced_chi_square(p: Floats, q: Floats) -> CellDivergence:
     both = np.where(p + q > 0, p + q, 1.0)
     return CellDivergence(
-        value=0.5 * float(np.sum((p - q) ** 2 / both)),
+        value=0.5 * np.sum((p - q) ** 2 / both, axis=-1),
         slopes=(0.5 - 2 * (q / both) ** 2, 0.5 - 2 * (p / both) ** 2),
         curvatures=(4 * q**2 / both**3, 4 * p**2 / both**3),
     )
@@ -120,15 +130,43 @@ def _estimated(
     current: Counts,
     error: float = 0.0,
 ) -> Estimate:
-    rows, shares = _rows(reference, current), _shares(reference, current)
+    dense = pooled(reference, current)
+    rows, shares = _rows(*dense), _shares(*dense)
     found = divergence(*shares)
     bias, variance = delta_method(found, shares, rows)
-    filled = _filled(reference, current)
-    p = chi_square_p(chi_square(reference, current), filled - 1)
-    effect = estimate(found.value, bias=bias, variance=variance, rows=rows, p=p)
+    p = chi_square_p(chi_square(reference, current), _filled(reference, current) - 1)
+    chance = by_chance(divergence, reference, current, bias)
+    effect = estimate(
+        float(found.value),
+        bias=max(bias, chance.mean),
+        variance=variance,
+        rows=rows,
+        p=p,
+        by_chance=chance.most,
+    )
     # what leaves one bin enters the next
     steepest = max(float(np.abs(np.diff(slopes)).sum()) for slopes in found.slopes)
-    return replace(effect, cells=filled, error=error * steepest if error else 0.0)
+    observed = found.value if dense[0] is reference else divergence(*_shares(reference, current)).value
+    return replace(
+        effect, observed=observed, cells=_filled(reference, current), error=error * steepest if error else 0.0
+    )
+
+
+def pooled(reference: Counts, current: Counts) -> tuple[Counts, Counts]:
+    """Return the counts with sparse cells thrown together, for estimates and bounds.
+
+    The delta method holds where cells have some rows; of cells with one or two the divergences tell of the
+    shortness of the window. Pooling can only lessen a divergence, so bounds stay on the safe side.
+    """
+    rows = _rows(reference, current)
+    expected = (reference / rows[0] + current / rows[1]) / 2 * min(rows)
+    sparse = (expected < SPARSE) & (expected > 0)
+    if np.count_nonzero(sparse) < 2:
+        return reference, current
+    kept = ~sparse
+    return np.append(reference[kept], reference[sparse].sum()), np.append(
+        current[kept], current[sparse].sum()
+    )
 
 
 def _rows(reference: Counts, current: Counts) -> tuple[int, int]:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from mlops_jupyter.stats.bounds import LEAST_ROWS, Z95
+from mlops_jupyter.stats.bounds import LEAST_ROWS, SPARSE, Z95
 
 Verdict = Literal["OK", "WARNING", "CRITICAL", "INCONCLUSIVE", "INVALID"]
 
@@ -18,6 +18,8 @@ UNREACHABLE = 10**12
 
 CURVATURE = {"psi": 1.0, "js": 1 / (8 * math.log(2)), "cramers_v": 0.25}
 """Without drift a divergence is chi-square times this, over the rows; of `js` and `cramers_v`: the square."""
+
+OF_CELLS = (*CURVATURE, "tv")
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,8 @@ def rows_needed(
         return LEAST_ROWS
     spread = _spread_allowed(measure, limits, cells, variance)  # of 1 / n_ref + 1 / n_cur
     left = spread - 1 / max(reference_rows, 1)
-    return max(LEAST_ROWS, math.ceil(1 / left)) if left * UNREACHABLE > 1 else UNREACHABLE
+    least = math.ceil(SPARSE * cells) if measure in OF_CELLS else 0
+    return max(LEAST_ROWS, least, math.ceil(1 / left)) if left * UNREACHABLE > 1 else UNREACHABLE
 
 
 def _spread_allowed(measure: str, limits: tuple[float, float], cells: int, variance: float) -> float:

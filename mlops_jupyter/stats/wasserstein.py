@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from mlops_jupyter.stats.bounds import Estimate, estimate
+from mlops_jupyter.stats.bounds import Estimate, folded
 from mlops_jupyter.stats.cumulative import cumulative
 from mlops_jupyter.stats.distances import quantiles, robust_deviation
 
@@ -39,10 +39,9 @@ def wasserstein(reference: NumericProfile, current: NumericProfile) -> Estimate:
     pieces = _clipped(_pieces(reference, current), *_range(reference, current))
     judged = _in_units(_clipped(pieces, low - FENCE * scale, high + FENCE * scale), low, scale)
     plain, chance = _area(judged), _chance(judged, rows)
-    value = float(np.sqrt(max(plain**2 - chance**2, 0.0)))
     variance = max(_variance(judged, rows), (BRIDGE * chance) ** 2)
-    found = estimate(plain, bias=plain - value, variance=variance, rows=rows)
-    width = float(judged.at[-1] - judged.at[0]) / scale
+    found = folded(plain, chance, variance, rows)
+    width = float(judged.at[-1] - judged.at[0])
     pull = _spread(judged.masses[0], judged.at)
     return replace(
         found,
