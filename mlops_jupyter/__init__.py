@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from mlops_jupyter.verbs.building import package, verify
+    from mlops_jupyter.verbs.captured_requests import requests
     from mlops_jupyter.verbs.catalog import alias, card, diff, models, register, show, versions
     from mlops_jupyter.verbs.deploying import deploy
     from mlops_jupyter.verbs.endpoints import (
@@ -52,6 +53,7 @@ __all__ = [
     "predict",
     "register",
     "remove",
+    "requests",
     "rollback",
     "show",
     "start",

@@ -48,6 +48,7 @@ MODULES: Final[dict[str, str]] = {
     "start": "endpoints",
     "stop": "endpoints",
     "key": "keys",
+    "requests": "captured_requests",
     "overview": "housekeeping",
     "doctor": "housekeeping",
     "clean": "housekeeping",
