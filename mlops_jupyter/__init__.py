@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mlops_jupyter.verbs.captured_requests import requests
     from mlops_jupyter.verbs.catalog import alias, card, diff, models, register, show, versions
     from mlops_jupyter.verbs.deploying import deploy
+    from mlops_jupyter.verbs.drifting import drift, report
     from mlops_jupyter.verbs.endpoints import (
         history,
         logs,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from mlops_jupyter.verbs.housekeeping import audit, clean, doctor, overview, remove
     from mlops_jupyter.verbs.keys import key
     from mlops_jupyter.verbs.load_checks import loadtest
+    from mlops_jupyter.verbs.profiles import profile
     from mlops_jupyter.verbs.tracking import track
 
 __all__ = [
@@ -42,6 +44,7 @@ __all__ = [
     "deploy",
     "diff",
     "doctor",
+    "drift",
     "history",
     "key",
     "load_ipython_extension",
@@ -51,8 +54,10 @@ __all__ = [
     "overview",
     "package",
     "predict",
+    "profile",
     "register",
     "remove",
+    "report",
     "requests",
     "rollback",
     "show",

@@ -5,18 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
-from mlops_jupyter.errors import DataError
+from mlops_jupyter.errors import DataError, UsageError
 from mlops_jupyter.monitoring.sides import Side, find_given, find_reference
 from mlops_jupyter.stats.comparing import Comparison, compare
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
     from mlops_jupyter.capture.windows import Window
     from mlops_jupyter.monitoring.multivariate import Together
     from mlops_jupyter.monitoring.questions import Question
     from mlops_jupyter.monitoring.sides import Report
-    from mlops_jupyter.stats.comparing import Role
+    from mlops_jupyter.stats.column_drift import Role
     from mlops_jupyter.stats.profiles import Profile
 
 _NAMED = 5
@@ -82,6 +83,24 @@ def look(question: Question, report: Report) -> Found:
         _together(question, reference, current),
         tuple(notes),
     )
+
+
+def narrowed(found: Found, begin: datetime) -> Found:
+    """Return the same answer of one of the trend's windows: what is current is what began there.
+
+    Raises
+    ------
+    UsageError
+        When no window begins there, or nothing was asked in it.
+    """
+    at = next((part for part in found.current.parts if part[0].since == begin), None)
+    if at is None or not at[1].rows:
+        raise UsageError(f"no requests in the window from {begin:%Y-%m-%d %H:%M %Z}", hint="choose another")
+    window, profile = at
+    question, roles = found.question, _roles(found.question, found.reference)
+    comparison = compare(found.reference.profile, profile, question.measure, question.limits, roles)
+    current = replace(found.current, profile=profile, window=window)
+    return replace(found, current=current, comparison=comparison, together=None)
 
 
 def _find_current(question: Question, reference: Side, report: Report) -> Side:

@@ -149,7 +149,8 @@ def _table(table: Table) -> str:
 def _cell(cell: Shown, *, number: bool = False) -> str:
     title = f' title="{escape(cell.more, quote=True)}"' if cell.more else ""
     if cell.drawn is not None:
-        return f"<td{_class(number, long=isinstance(cell.drawn, Sayings))}{title}>{_drawn(cell)}</td>"
+        long = isinstance(cell.drawn, Sayings) and len(cell.text) > _SHORT
+        return f"<td{_class(number, long=long)}{title}>{_drawn(cell)}</td>"
     mark = _symbol(cell.mark) if cell.mark else ""
     return f"<td{_class(number, long=len(cell.text) > _SHORT)}{title}>{mark}{escape(cell.text)}</td>"
 

@@ -7,7 +7,7 @@ all columns which of them changed and how, that of one column how far at each qu
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mlops_jupyter.verbs.drift_panels import (
     draw_distribution,
@@ -15,14 +15,17 @@ from mlops_jupyter.verbs.drift_panels import (
     draw_quantile_shift,
     draw_trend,
 )
-from mlops_jupyter.verbs.drift_words import MEASURE_NAMES, drifted, message_of, told_by
+from mlops_jupyter.verbs.drift_words import (
+    MARKS,
+    MEASURE_NAMES,
+    drifted,
+    message_of,
+    told_by,
+    unnamed,
+)
 from mlops_jupyter.verbs.values import SYMBOLS, number
 
-from .drift_words import MARKS
-
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
@@ -51,11 +54,12 @@ def draw(payload: Payload, *, title: bool = True, ink: str = _INK) -> Figure:
         The colour of letters and lines.
     """
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     chosen = shown_columns(payload)
     rows = -(-len(chosen) // _ACROSS) or 1
-    figure = Figure(figsize=(_INCHES, _ROW * rows + 0.45 * title), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.06)  # type: ignore[union-attr] # it is constrained
+    layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.06)
+    figure = Figure(figsize=(_INCHES, _ROW * rows + 0.45 * title), layout=layout)
     for i, column in enumerate(chosen):
         axes = figure.add_subplot(rows, min(_ACROSS, max(len(chosen), 2)), i + 1)
         draw_distribution(axes, column, ink, named=i == 0)
@@ -63,6 +67,11 @@ def draw(payload: Payload, *, title: bool = True, ink: str = _INK) -> Figure:
     if title:
         _title(figure, message_of(payload), ink)
     return figure
+
+
+def worth_drawing(payload: Payload) -> bool:
+    """Return whether there is something to see: what drifted, in values that can be drawn."""
+    return any(column["histogram"] for column in drifted(payload["columns"]))
 
 
 def shown_columns(payload: Payload) -> list[ColumnValues]:
@@ -78,13 +87,10 @@ def draw_column(payload: Payload, column: ColumnValues, *, title: bool = True, i
     trend = column["trend"].get(payload["measure"]) if payload["windows"] else None
     told = trend is not None and sum(value is not None for value in trend) > 1
     figure = Figure(figsize=(_INCHES, 3.1 + 1.5 * told + 0.3 * title), layout="constrained")
-    upper, lower = figure.subfigures(2, 1, height_ratios=(3.1, 1.5)) if told else (figure, None)
-    _compare(upper, column, ink)
-    if lower is not None and trend is not None:
-        effect = column["effects"][payload["measure"]]
-        limits = payload["limits"][effect["measure"]]
-        draw_trend(lower.subplots(), payload["windows"], trend, limits, ink)
-        lower.axes[0].set_title(f"{MEASURE_NAMES[effect['measure']]} over time", **_small(ink))
+    parts: Any = figure.subfigures(2, 1, height_ratios=(3.1, 1.5)) if told else [figure]
+    _compare(parts[0], column, ink)
+    if told:
+        _over_time(parts[1], payload, column, ink)
     if title:
         _title(figure, column_message(column), ink)
     return figure
@@ -93,7 +99,7 @@ def draw_column(payload: Payload, column: ColumnValues, *, title: bool = True, i
 def column_message(column: ColumnValues) -> str:
     """Return what the figure of a column shows, in words."""
     said = next(iter(column["words"]), column["reason"]) or "is distributed as in the reference"
-    return f"{column['name']}: {said}".replace("`", "")
+    return f"{column['name']}: {unnamed(said, column['name'])}".replace("`", "")
 
 
 def as_png(figure: Figure) -> bytes:
@@ -106,6 +112,14 @@ def as_png(figure: Figure) -> bytes:
 def overview_png(payload: Payload) -> bytes:
     """Return the overview in letters that both themes bear, without its title."""
     return as_png(draw(payload, title=False, ink=_GREY))
+
+
+def _over_time(figure: SubFigure, payload: Payload, column: ColumnValues, ink: str) -> None:
+    effect = column["effects"][payload["measure"]]
+    limits = payload["limits"][effect["measure"]]
+    axes = figure.subplots()
+    draw_trend(axes, payload["windows"], column["trend"][payload["measure"]], limits, ink)
+    axes.set_title(f"{MEASURE_NAMES[effect['measure']]} over time", **_small(ink))
 
 
 def _compare(figure: Figure | SubFigure, column: ColumnValues, ink: str) -> None:
@@ -135,18 +149,13 @@ def _cut(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-def _small(ink: str) -> dict[str, object]:
+def _small(ink: str) -> dict[str, Any]:
     return {"loc": "left", "fontsize": 9, "color": ink}
 
 
-def _letters(ink: str) -> dict[str, object]:
+def _letters(ink: str) -> dict[str, Any]:
     return {"fontsize": 8.5, "color": ink, "ha": "left", "va": "bottom"}
 
 
 def _title(figure: Figure, text: str, ink: str) -> None:
     figure.suptitle(_cut(text, 110), x=0.008, ha="left", fontsize=12, fontweight="bold", color=ink)
-
-
-def columns_named(payload: Payload, names: Sequence[str]) -> list[ColumnValues]:
-    """Return columns by their names."""
-    return [column for column in payload["columns"] if column["name"] in names]

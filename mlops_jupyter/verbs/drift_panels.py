@@ -93,21 +93,24 @@ def draw_trend(
     axes: Axes, windows: Sequence[str], values: Sequence[float | None], limits: Sequence[float], ink: str
 ) -> None:
     """Draw a measure over time, with the lines where WARNING and CRITICAL begin."""
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+    from matplotlib import dates
 
     moments: Any = [datetime.fromisoformat(window) for window in windows]
     known = [float("nan") if value is None else value for value in values]
+    top = 1.12 * max([limits[1], *(value for value in values if value is not None)])
     axes.plot(moments, known, "o-", color=CURRENT, linewidth=2, markersize=3.5)
     for limit, colour, word in zip(limits, (_WARNING, _CRITICAL), ("WARNING", "CRITICAL"), strict=True):
         axes.axhline(limit, color=colour, linewidth=1.2, linestyle=(0, (4, 3)))
+        if word == "WARNING" and limits[1] - limit < 0.09 * top:
+            continue  # the two words would stand in one another
         axes.annotate(
             word, (1, limit), (4, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
             fontsize=8, color=ink, va="center",
         )  # fmt: skip
-    axes.set_ylim(0, 1.12 * max([limits[1], *(value for value in values if value is not None)]))
-    locator = AutoDateLocator(minticks=3, maxticks=9)
+    axes.set_ylim(0, top)
+    locator: Any = dates.AutoDateLocator(minticks=3, maxticks=9)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
     axes.xaxis.get_offset_text().set(color=ink, fontsize=8)
     _dress(axes, ink)
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
     from mlops_jupyter.monitoring.drift import Found
-    from mlops_jupyter.stats.comparing import ColumnDrift, Comparison
+    from mlops_jupyter.stats.column_drift import ColumnDrift
+    from mlops_jupyter.stats.comparing import Comparison
     from mlops_jupyter.verbs.drift_payload import (
         ColumnValues,
         EffectValues,

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from mlops_jupyter.monitoring.drift import Found
     from mlops_jupyter.monitoring.multivariate import Together
-    from mlops_jupyter.stats.comparing import ColumnDrift, Comparison
+    from mlops_jupyter.stats.column_drift import ColumnDrift
+    from mlops_jupyter.stats.comparing import Comparison
     from mlops_jupyter.stats.verdicts import Effect
     from mlops_jupyter.verbs.drift_payload import (
         ColumnValues,
@@ -103,7 +104,7 @@ def _column(column: ColumnDrift, alarm: Verdict, found: Found) -> ColumnValues:
         "role": column.role,
         "kind": column.kind,
         "verdict": column.verdict,
-        "reason": column.reason,
+        "reason": "" if column.verdict == "OK" else column.reason,
         "alarm": alarm,
         "share": _number(column.share) or 0.0,
         "words": list(column.words),

@@ -13,6 +13,7 @@ from mlops_jupyter.verbs.drift_words import (
     side_of,
     status_of,
     told_by,
+    unnamed,
     when,
 )
 from mlops_jupyter.verbs.results import Bar, Facts, Note, Quantity, Sayings, Shape, Sparkline, Table, Titled
@@ -153,10 +154,16 @@ def sayings(column: ColumnValues, measure: str) -> Iterator[str]:
     if column["reason"]:
         yield column["reason"]
     if column["verdict"] in ("WARNING", "CRITICAL"):
-        yield from column["words"][:_WORDS]
+        words = [unnamed(said, column["name"]) for said in column["words"]]
+        yield from [said for said in words if _beginning(said) != _beginning(column["reason"])][:_WORDS]
     other = told_by(column, measure)
     if other:
         yield f"by {other}, for it is {column['kind']}"
+
+
+def _beginning(said: str) -> list[str]:
+    """Return the words that tell whether two sentences say the same."""
+    return said.replace("`", "").split()[:2]
 
 
 def multivariate(payload: Payload) -> Iterator[Block]:

@@ -104,6 +104,18 @@ def told_by(column: ColumnValues, measure: str) -> str:
     return MEASURE_NAMES[effect["measure"]] if effect and effect["measure"] != measure else ""
 
 
+def unnamed(said: str, name: str) -> str:
+    """Return what is said of a column where its name stands beside it already.
+
+    Examples
+    --------
+    >>> unnamed("`hour` moved later by 1.3 h", "hour"), unnamed("the tails of `hour` are heavier", "hour")
+    ('moved later by 1.3 h', 'the tails of `hour` are heavier')
+    """
+    own = f"`{name}` "
+    return said[len(own) :].removeprefix("is ") if said.startswith(own) else said
+
+
 def side_of(label: str, rows: int) -> str:
     """Return one of the two windows in words."""
     return f"{label}, {rows:,} row{'' if rows == 1 else 's'}"

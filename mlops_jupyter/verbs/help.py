@@ -19,6 +19,7 @@ _STAGES: Final = {
     "build": "Package",
     "catalog": "Registry",
     "endpoints": "Endpoints",
+    "monitor": "Monitoring",
     "workspace": "Workspace",
 }
 

@@ -11,7 +11,7 @@ from mlops_jupyter.verbs import table
 from mlops_jupyter.verbs.results import Result
 
 PACKAGE = Path(mlops.__file__).parent
-STAGES = {"track", "build", "catalog", "endpoints", "workspace"}
+STAGES = {"track", "build", "catalog", "endpoints", "monitor", "workspace"}
 
 
 @pytest.mark.parametrize("name", table.MODULES)
