@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from mlops_jupyter.stats.bounds import LEAST_ROWS
+from mlops_jupyter.stats.categorical_profile import KNOWN_ROWS
 from mlops_jupyter.stats.rates import rate_difference, wilson
-from mlops_jupyter.stats.units import listed, number, percent, quantity
+from mlops_jupyter.stats.units import apart, listed, number, percent, quantity
 
 if TYPE_CHECKING:
     from mlops_jupyter.stats.categorical_profile import CategoricalProfile, Level
@@ -39,6 +40,7 @@ class Alarm(NamedTuple):
 def numeric_alarms(reference: NumericProfile, current: NumericProfile) -> list[Alarm]:
     """Return what is wrong with a numeric column beside its distribution."""
     found = [
+        _no_number(reference, current),
         _out_of_range(reference, current),
         _infinite(reference, current),
         _constant(reference, current),
@@ -68,14 +70,21 @@ def new_levels(reference: CategoricalProfile, current: CategoricalProfile) -> li
     """Return the current levels that the reference does not have, and their shares, most frequent first.
 
     A reference of more levels than a profile keeps has rare ones that are not known by name: then a level
-    counts as new only where it is surely more frequent than those.
+    counts as new only where it is far more frequent than any of those can be.
     """
-    rare = 0.0 if reference.complete else min(reference.levels.values(), default=0) / max(reference.count, 1)
-    return [
-        (level, rows / current.count)
-        for level, rows in current.new.items()
-        if not rare or wilson(rows, current.count)[0] > rare
-    ]
+    shares = [(level, rows / current.count) for level, rows in current.new.items()]
+    if reference.complete:
+        return shares
+    from scipy.special import gammainc
+
+    expected = _most_unnamed(reference) * current.count  # and so many rows or more have a chance of gammainc
+    return [one for one in shares if gammainc(current.new[one[0]], expected) < CHANCE / reference.rows]
+
+
+def _most_unnamed(reference: CategoricalProfile) -> float:
+    """Return the greatest share that a level without a name can have in the reference."""
+    rows = min(reference.levels.values(), default=0)
+    return wilson(max(rows, KNOWN_ROWS), max(reference.count, KNOWN_ROWS))[1]
 
 
 def vanished_levels(reference: CategoricalProfile, current: CategoricalProfile) -> list[Level]:
@@ -106,10 +115,14 @@ def _out_of_range(reference: NumericProfile, current: NumericProfile) -> Alarm |
     if not hits or current.count < LEAST_ROWS:
         return None
     low = wilson(hits, current.count)[0] - RANGE_CHANCE / reference.finite
-    ends = [quantity(end, reference.kind) for end in (reference.minimum, reference.maximum)]
     share = percent(hits / current.count)
-    reason = f"{share} of the values are out of the reference's range, {ends[0]} to {ends[1]}"
-    return _graded(low, RANGE_LIMITS, reason)
+    if reference.constant:
+        value = quantity(reference.minimum, reference.kind)
+        return _graded(
+            low, RANGE_LIMITS, f"{share} of the values are not {value}, which all of the reference are"
+        )
+    ends = apart(reference.minimum, reference.maximum, reference.kind)
+    return _graded(low, RANGE_LIMITS, f"{share} of the values are out of the reference's range, {ends}")
 
 
 def _infinite(reference: NumericProfile, current: NumericProfile) -> Alarm | None:
@@ -121,6 +134,12 @@ def _infinite(reference: NumericProfile, current: NumericProfile) -> Alarm | Non
 
 def _infinite_values(rows: int) -> str:
     return f"{number(rows)} infinite value{'s' if rows > 1 else ''}"
+
+
+def _no_number(reference: NumericProfile, current: NumericProfile) -> Alarm | None:
+    if reference.finite or current.finite < LEAST_ROWS:
+        return None
+    return Alarm("CRITICAL", "has finite values now; the reference has none")
 
 
 def _constant(reference: NumericProfile, current: NumericProfile) -> Alarm | None:
@@ -157,13 +176,11 @@ def _unknown_words(reference: NumericProfile, current: NumericProfile) -> Alarm 
 
 def _new_levels(reference: CategoricalProfile, current: CategoricalProfile) -> Alarm | None:
     new = new_levels(reference, current)
-    hits = sum(current.new[level] for level, _ in new) + (current.other if reference.complete else 0)
-    if not hits or current.count < LEAST_ROWS:
+    hits = current.unknown if reference.complete else sum(current.new[level] for level, _ in new)
+    if not hits or min(reference.count, current.count) < LEAST_ROWS:
         return None
-    low = wilson(hits, current.count)[0]
-    # a level with no row among n has a share of up to 3.7 / n
-    low -= 3.69 / max(reference.count, 1) * len(new) if reference.complete else 0.0
-    names = listed([f"`{level}`" for level, _ in new]) or "levels"
+    names = listed([f"`{level}`" for level, _ in new]) or "levels too rare to name"
+    low = rate_difference((0, reference.count), (hits, current.count)).low
     return _graded(low, RANGE_LIMITS, f"new: {names}, {percent(hits / current.count)} of the values")
 
 

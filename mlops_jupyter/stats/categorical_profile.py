@@ -19,6 +19,9 @@ LEVELS = 1000
 LEVEL_CHARACTERS = 20_000
 """Bounds of a profile's size: levels of the reference, and what they may take written out."""
 
+KNOWN_ROWS = 10
+"""Of more levels than are kept, those with fewer rows are not: chance made them the most frequent."""
+
 NEW = 100
 LONGEST = 80
 
@@ -141,14 +144,15 @@ def added(parts: Iterable[Mapping[Level, int]]) -> dict[Level, int]:
 
 
 def _bounded(counts: Mapping[Level, int]) -> dict[Level, int]:
-    ranked, _ = most_frequent(counts, LEVELS)
+    ranked, dropped = most_frequent(counts, LEVELS)
     kept, room = {}, LEVEL_CHARACTERS
     for level, rows in ranked.items():
         room -= len(str(level).encode())
         if room < 0:
             break
         kept[level] = rows
-    return kept
+    whole = not dropped and len(kept) == len(ranked)
+    return kept if whole else {level: rows for level, rows in kept.items() if rows >= KNOWN_ROWS}
 
 
 def _named(counts: Mapping[Level, int]) -> dict[Level, int]:

@@ -138,7 +138,7 @@ def _estimated(
     chance = by_chance(divergence, reference, current, bias)
     effect = estimate(
         float(found.value),
-        bias=max(bias, chance.mean),
+        bias=chance.mean,
         variance=variance,
         rows=rows,
         p=p,

@@ -152,8 +152,10 @@ def _verdict(column: ColumnDrift, effects: dict[str, Effect], selected: Effect |
     rows = column.current.rows if column.current else 0
     found = [_own_verdict(selected, rows)] if selected else []
     found += [(judge(effects["missing"], rows, 0), _missing_reason(column))] if "missing" in effects else []
-    found += [_coarse(effects, selected, rows), *column.alarms]
-    return min(found, key=lambda one: RANKS[one[0]])
+    found += [*column.alarms, _coarse(effects, selected, rows)]
+    verdict = min((one[0] for one in found), key=RANKS.__getitem__)
+    reasons = [reason for one, reason in found if one == verdict and reason]
+    return verdict, reasons[0] if reasons and verdict != "OK" else ""
 
 
 def _own_verdict(effect: Effect, rows: int) -> tuple[Verdict, str]:
@@ -166,8 +168,8 @@ def _own_verdict(effect: Effect, rows: int) -> tuple[Verdict, str]:
             f"{effect.value:.3g} ± {effect.error:.2g}: the window was counted by another reference's edges",
         )
     if effect.rows_needed >= UNREACHABLE:
-        return verdict, "the reference has too few rows for a verdict on so small a limit"
-    return verdict, f"{rows:,} rows; a verdict takes {effect.rows_needed:,}"
+        return verdict, "the reference has too few rows for a verdict, however long the window"
+    return verdict, f"{rows:,} row{'s' * (rows != 1)}; a verdict takes {effect.rows_needed:,}"
 
 
 def _missing_reason(column: ColumnDrift) -> str:
@@ -180,8 +182,10 @@ def _coarse(effects: dict[str, Effect], selected: Effect | None, rows: int) -> t
     finer = effects.get("ks")
     if not (selected and finer) or selected.measure not in ("psi", "js") or selected.cells > COARSE:
         return "OK", ""
-    reason = f"one value fills {selected.measure.upper()}'s bins, but KS is {finer.value:.3g}"
-    return judge(finer, rows, 0), reason
+    verdict = judge(finer, rows, 0)
+    if RANKS[verdict] >= RANKS[judge(selected, rows, 0)]:
+        return "OK", ""
+    return verdict, f"one value fills {selected.measure.upper()}'s bins, but KS is {finer.value:.3g}"
 
 
 COARSE = 3

@@ -56,7 +56,7 @@ def straight_lines(profile: NumericProfile) -> tuple[Floats, Floats]:
         return np.array([np.nan]), np.array([0.0])
     counts, low, high = finite_counts(profile), profile.minimum, profile.maximum
     rights = np.append(np.minimum(profile.edges.values, high), high)
-    lefts = np.maximum(np.append(low, rights[:-1]), low)
+    lefts = np.where(profile.edges.atoms, rights, np.maximum(np.append(low, rights[:-1]), low))
     filled = counts > 0
     upto = np.cumsum(counts[filled])
     ends = np.column_stack([np.minimum(lefts[filled], rights[filled]), rights[filled]]).ravel()

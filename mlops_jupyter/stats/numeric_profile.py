@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 SAMPLE = 10_000
 """Raw values are kept up to this many, so that small windows are compared exactly."""
 
+SMALLEST = 1e-290
+"""Sums of squares below this have lost digits, or all."""
+
 Number = TypeVar("Number", int, float)
 Kind = Literal["numeric", "categorical", "boolean", "datetime", "text"]
 
@@ -85,8 +88,12 @@ class NumericProfile:
 
     @property
     def deviation(self) -> float:
-        """Standard deviation of the finite values."""
-        return float(np.sqrt(self.m2 / self.finite)) if self.finite else np.nan
+        """Standard deviation of the finite values; half the range where a float cannot hold the squares."""
+        if not self.finite:
+            return np.nan
+        if self.minimum < self.maximum and not SMALLEST < self.m2 < np.inf:
+            return self.maximum / 2 - self.minimum / 2  # nothing in the range can deviate more
+        return float(np.sqrt(self.m2 / self.finite))
 
     @property
     def constant(self) -> bool:

@@ -27,8 +27,8 @@ UNITS = {
 SPANS = ((86_400.0, "days"), (3_600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms"))
 
 
-def number(value: float) -> str:
-    """Return a number with three significant digits, and thousands set apart.
+def number(value: float, digits: int = 3) -> str:
+    """Return a number with three significant digits, or as many as are asked for, and thousands set apart.
 
     Examples
     --------
@@ -36,10 +36,27 @@ def number(value: float) -> str:
     ('1.23', '1,230,000', '1.23e-05', '1e+15')
     """
     if not math.isfinite(value) or not 1e-4 <= abs(value) < 1e12:
-        return f"{value:.3g}" if value else "0"
-    digits = max(0, 2 - math.floor(math.log10(abs(value))))
-    text = f"{float(f'{value:.3g}'):,.{digits}f}"
+        return f"{value:.{digits}g}" if value else "0"
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    text = f"{float(f'{value:.{digits}g}'):,.{decimals}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def apart(low: float, high: float, kind: str = "numeric") -> str:
+    """Return ``low to high`` with digits enough to tell them apart.
+
+    Examples
+    --------
+    >>> apart(1, 2), apart(1000000.25, 1000000.5)
+    ('1 to 2', '1,000,000.2 to 1,000,000.5')
+    """
+    if kind == "datetime":
+        return f"{moment(low)} to {moment(high)}"
+    for digits in range(3, 17):
+        texts = number(low, digits), number(high, digits)
+        if low == high or texts[0] != texts[1]:
+            break
+    return f"{texts[0]} to {texts[1]}"
 
 
 def percent(share: float) -> str:

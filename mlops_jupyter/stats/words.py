@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlops_jupyter.stats.alarms import out_of_range
-from mlops_jupyter.stats.distances import robust_deviation
+from mlops_jupyter.stats.bounds import LEAST_ROWS
+from mlops_jupyter.stats.distances import quantiles, robust_deviation
 from mlops_jupyter.stats.rates import rate_difference
-from mlops_jupyter.stats.units import listed, number, percent, quantity, span, unit_of
+from mlops_jupyter.stats.units import apart, listed, number, percent, quantity, span, unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +23,10 @@ MOVED = 0.05
 """Least shift worth a word, in robust standard deviations."""
 
 WIDER = 1.1
+TOLD = 100.0
+"""Ratios of widths that are worth a word, and above which they tell of a spike rather than of a width."""
+
+TWENTIETHS = np.arange(1, 20) / 20
 MOST_LEVELS = 3
 LEAST_CHANGE = 0.005
 
@@ -32,12 +37,14 @@ def numeric_words(
     name: str, reference: NumericProfile, current: NumericProfile, effects: dict[str, Effect], shift: Shift
 ) -> list[str]:
     """Return what changed in a numeric column, a datetime or a text."""
+    if min(reference.count, current.count) < LEAST_ROWS:
+        return []
     said = [_constant(name, reference, current), *_outside(reference, current), _known(reference, current)]
     certain = any(
         effects[measure].low > 0 for measure in ("psi", "ks", "js", "wasserstein") if measure in effects
     )
-    if certain and shift and not current.constant:
-        said = [_moved(name, reference, shift), _spread(name, shift), _tails(name, shift), *said]
+    if certain and shift and not (reference.constant or current.constant):
+        said = [_moved(name, reference, current, shift), _spread(name, shift), _tails(name, shift), *said]
     return [sentence for sentence in said if sentence]
 
 
@@ -48,10 +55,9 @@ def categorical_words(
     vanished: Sequence[Level],
 ) -> list[str]:
     """Return what changed in a column of levels."""
-    said = [f"new level `{level}`, {percent(share)}" for level, share in new[:MOST_LEVELS]]
-    if len(new) > MOST_LEVELS or (current.other and reference.complete):
-        rest = current.unknown - sum(rows for _, rows in list(current.new.items())[:MOST_LEVELS])
-        said.append(f"further new levels, {percent(rest / current.count)}")
+    if min(reference.count, current.count) < LEAST_ROWS:
+        return []
+    said = _new(reference, current, new)
     if vanished:
         share = sum(reference.levels[level] for level in vanished) / reference.count
         names = listed([f"`{level}`" for level in vanished])
@@ -69,14 +75,25 @@ def missing_words(
     return [f"`{name}` is missing in {percent(now)} of the rows, was in {percent(before)}"]
 
 
-def _moved(name: str, reference: NumericProfile, shift: Shift) -> str:
-    # three quartiles together: one alone can lie in a gap and jump
-    quartiles = [(before, now) for at, before, now in shift if 0.25 <= at <= 0.75]
-    by = float(np.median([now - before for before, now in quartiles]))
+def _new(
+    reference: CategoricalProfile, current: CategoricalProfile, new: Sequence[tuple[Level, float]]
+) -> list[str]:
+    told = [one for one in new if len(new) <= MOST_LEVELS or one[1] >= LEAST_CHANGE][:MOST_LEVELS]
+    said = [f"new level `{level}`, {percent(share)}" for level, share in told]
+    rest = current.unknown - sum(current.new[level] for level, _ in told)
+    if rest and reference.complete:
+        said.append(f"{'further ' if told else ''}new levels, {percent(rest / current.count)} together")
+    return said
+
+
+def _moved(name: str, reference: NumericProfile, current: NumericProfile, shift: Shift) -> str:
+    # the mean of many quantiles' shifts: one alone can lie in a gap and jump, the mean can follow an outlier
+    by = float(np.mean(quantiles(current, TWENTIETHS) - quantiles(reference, TWENTIETHS)))
     if abs(by) < MOVED * robust_deviation(reference):
         return ""
-    middle = [quantity(value, reference.kind) for value in quartiles[1]]
-    return f"`{name}` moved {_direction(name, by, reference.kind)} (median {middle[0]} to {middle[1]})"
+    before, now = next((before, now) for at, before, now in shift if at == 0.5)
+    median = f" (median {apart(before, now, reference.kind)})" if before != now else ""
+    return f"`{name}` moved {_direction(name, by, reference.kind)}{median}"
 
 
 def _direction(name: str, by: float, kind: str) -> str:
@@ -91,9 +108,9 @@ def _direction(name: str, by: float, kind: str) -> str:
 
 def _spread(name: str, shift: Shift) -> str:
     before, now = _widths(shift, 0.25, 0.75)
-    if before <= 0 or now <= 0 or 1 / WIDER < now / before < WIDER:
+    ratio = now / before if before > 0 else 0.0
+    if not 1 / TOLD < ratio < TOLD or 1 / WIDER < ratio < WIDER:
         return ""
-    ratio = now / before
     return f"`{name}` is spread {number(ratio)} times as {'wide' if ratio > 1 else 'widely'}"
 
 
@@ -102,7 +119,7 @@ def _tails(name: str, shift: Shift) -> str:
     if min(*inner, *outer) <= 0:
         return ""
     ratio = (outer[1] / inner[1]) / (outer[0] / inner[0])
-    if 1 / WIDER < ratio < WIDER:
+    if not 1 / TOLD < ratio < TOLD or 1 / WIDER < ratio < WIDER:
         return ""
     return f"the tails of `{name}` are {'heavier' if ratio > 1 else 'lighter'}"
 
@@ -122,12 +139,14 @@ def _constant(name: str, reference: NumericProfile, current: NumericProfile) -> 
 
 def _outside(reference: NumericProfile, current: NumericProfile) -> list[str]:
     hits, infinite, said = out_of_range(reference, current), sum(current.infinite), []
+    if reference.constant:
+        hits = 0  # said already
     if (
         hits
         and rate_difference((0, max(reference.count, 1)), (hits, max(current.count, 1))).low > LEAST_CHANGE
     ):
-        ends = [quantity(end, reference.kind) for end in (reference.minimum, reference.maximum)]
-        said.append(f"{percent(hits / current.count)} out of the reference's range, {ends[0]} to {ends[1]}")
+        ends = apart(reference.minimum, reference.maximum, reference.kind)
+        said.append(f"{percent(hits / current.count)} out of the reference's range, {ends}")
     if infinite and not sum(reference.infinite):
         said.append(f"{number(infinite)} infinite value{'s' if infinite > 1 else ''}")
     return said
@@ -146,8 +165,6 @@ def _known(reference: NumericProfile, current: NumericProfile) -> str:
 def _changed_levels(
     reference: CategoricalProfile, current: CategoricalProfile, vanished: Sequence[Level]
 ) -> list[str]:
-    if not (reference.count and current.count):
-        return []
     changes = []
     for level, before in reference.levels.items():
         now = current.levels[level]
