@@ -73,11 +73,12 @@ class DecileSearch:
         return found
 
     def _keep(self, numbers: NDArray[np.float64]) -> None:
-        if not len(self.cells):
-            return
-        place = np.searchsorted(self.low, numbers, "left") - 1  # the last cell that begins below
-        inside = (place >= 0) & (numbers <= self.high[place])
-        self._parts.append(numbers[inside])
+        ordered = np.sort(numbers)  # quicker than to look for the cell of each
+        starts = np.searchsorted(ordered, self.low, "right")
+        stops = np.searchsorted(ordered, self.high, "right")
+        self._parts.extend(
+            ordered[start:stop].copy() for start, stop in zip(starts, stops, strict=True) if start < stop
+        )
 
     def _with(self, deciles: NDArray[np.float64], kept: NDArray[np.float64]) -> NumericProfile:
         """Return the profile with edges at the deciles; of a cell that one divides, every value is kept."""

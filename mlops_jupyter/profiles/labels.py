@@ -57,10 +57,21 @@ class Booleans:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Codes:
-    """Positions in a list of labels, as a categorical holds them; -1 where missing."""
+    """Positions in a list of labels, -1 where missing.
+
+    Parameters
+    ----------
+    labels : sequence
+        Each once.
+    codes : ndarray of int
+        Positions among them.
+    declared : bool
+        Whether whoever made the column says that these are categories; a file may hold any text in this way.
+    """
 
     labels: Sequence[Label]
     codes: NDArray[Any]
+    declared: bool = True
     form: Literal["labels"] = "labels"
 
     @property

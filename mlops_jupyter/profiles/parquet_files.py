@@ -6,13 +6,14 @@ way (no buffering ahead, pages as they come, one column after the other) memory 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from mlops_jupyter.errors import DataError
 
 from .arrow_values import form_of
+from .labels import Codes
 from .streams import filtered, kinds_of, values_of
 from .table_files import checked_open, damaged
 from .tables import BATCH, Naming, naming
@@ -33,15 +34,23 @@ class ParquetFiles:
     """Files of the same table: what a column is called binds them, and not its place.
 
     A column that a file does not have is missing in its rows; one that has another type there is told as it
-    comes.
+    comes. Folders named ``year=2026`` are a column.
+
+    Parameters
+    ----------
+    paths : tuple of Path
+        The files.
+    root : Path
+        The folder they are in.
     """
 
     paths: tuple[Path, ...]
+    root: Path
 
     @cached_property
     def schemas(self) -> tuple[pa.Schema, ...]:
         """What each file holds."""
-        return tuple(_metadata(path).schema.to_arrow_schema() for path in self.paths)
+        return tuple(_File(path, self.root).schema for path in self.paths)
 
     @cached_property
     def rows(self) -> int:
@@ -84,11 +93,12 @@ class ParquetFiles:
         wanted = self.naming.wanted(columns)
         for path, schema in zip(self.paths, self.schemas, strict=True):
             readable = [name for name in wanted if name in self.naming.positions and name in schema.names]
-            for batch in _batches(path, schema, readable, filter):
-                yield values_of(batch, self.naming, wanted)
+            plain = {name for name in readable if not _is_dictionary(schema.field(name).type)}
+            for batch in _File(path, self.root).batches(readable, filter):
+                yield _undeclared(values_of(batch, self.naming, wanted), plain)
 
 
-def of_files(paths: Sequence[Path]) -> ParquetFiles:
+def of_files(paths: Sequence[Path], root: Path | None = None) -> ParquetFiles:
     """Return a table over Parquet files.
 
     Raises
@@ -96,7 +106,7 @@ def of_files(paths: Sequence[Path]) -> ParquetFiles:
     DataError
         When one cannot be read as Parquet.
     """
-    table = ParquetFiles(tuple(paths))
+    table = ParquetFiles(tuple(paths), root or paths[0].parent)
     _ = table.schemas, table.rows  # a damaged file is told now, and by its name
     return table
 
@@ -109,7 +119,7 @@ def of_folder(folder: Path) -> ParquetFiles:
         raise DataError(
             f"{str(folder)!r} holds no Parquet files", hint="give a folder of *.parquet, or a file"
         )
-    return of_files(paths)
+    return of_files(paths, folder)
 
 
 def _metadata(path: Path) -> Any:
@@ -118,20 +128,69 @@ def _metadata(path: Path) -> Any:
     return checked_open(path, "Parquet", lambda: pq.read_metadata(path))
 
 
-def _batches(
-    path: Path,
-    schema: pa.Schema,
-    columns: Sequence[str],
-    condition: Any,
-) -> Iterator[pa.RecordBatch]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+def _undeclared(batch: dict[str, Values], plain: set[str]) -> dict[str, Values]:
+    """Return a batch in which codes that only the file has are no categories of the reader's."""
+    for name in plain:
+        values = batch[name]
+        if isinstance(values, Codes):
+            batch[name] = replace(values, declared=False)
+    return batch
 
-    every = schema.names if condition is not None else columns
-    texts = [name for name in every if form_of(schema.field(name).type) == "labels"]
-    try:
-        with pq.ParquetFile(path, read_dictionary=texts, pre_buffer=False, buffer_size=_BUFFER) as file:
-            for batch in file.iter_batches(BATCH, columns=list(every), use_threads=False):
-                yield filtered(batch, columns, condition)
-    except (pa.ArrowException, OSError) as failure:
-        raise damaged(path, "Parquet", failure) from None
+
+@dataclass(frozen=True)
+class _File:
+    """One of the files, with what the folders around it say."""
+
+    path: Path
+    root: Path
+
+    @cached_property
+    def inner(self) -> pa.Schema:
+        """What is in the file itself."""
+        return _metadata(self.path).schema.to_arrow_schema()
+
+    @property
+    def folders(self) -> dict[str, str]:
+        """The columns that are folders: ``{"year": "2026"}``."""
+        parts = self.path.parent.relative_to(self.root).parts
+        found = dict(part.split("=", 1) for part in parts if "=" in part)
+        return {name: value for name, value in found.items() if name not in self.inner.names}
+
+    @property
+    def schema(self) -> pa.Schema:
+        """All columns."""
+        import pyarrow as pa
+
+        schema = self.inner
+        for name in self.folders:
+            schema = schema.append(pa.field(name, pa.dictionary(pa.int32(), pa.string())))
+        return schema
+
+    def batches(self, columns: Sequence[str], condition: Any) -> Iterator[pa.RecordBatch]:
+        """Yield some columns of the rows that a filter takes."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        every = [name for name in self.inner.names if condition is not None or name in columns]
+        texts = [name for name in every if form_of(self.inner.field(name).type) == "labels"]
+        options: dict[str, Any] = {"read_dictionary": texts, "pre_buffer": False, "buffer_size": _BUFFER}
+        try:
+            with pq.ParquetFile(self.path, **options) as file:
+                for batch in file.iter_batches(BATCH, columns=every, use_threads=False):
+                    yield filtered(self._with_folders(batch), columns, condition)
+        except (pa.ArrowException, OSError) as failure:
+            raise damaged(self.path, "Parquet", failure) from None
+
+    def _with_folders(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        import pyarrow as pa
+
+        for name, value in self.folders.items():
+            codes = pa.repeat(pa.scalar(0, pa.int32()), batch.num_rows)
+            batch = batch.append_column(name, pa.DictionaryArray.from_arrays(codes, [value]))
+        return batch
+
+
+def _is_dictionary(kind: Any) -> bool:
+    from pyarrow import types
+
+    return bool(types.is_dictionary(kind))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import weakref
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -122,21 +123,35 @@ def of_arrays(columns: Mapping[str, Any]) -> InMemory:
 
 def of_reader(reader: Any) -> Table:
     """Return a table over batches that can be read once: they are kept in a file without a name."""
-    import pyarrow as pa
+    kept = _Kept(reader)
+    return Stream(reader.schema, kept.batches, kept.rows, columnar=True)
 
-    kept = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the table
-    with pa.ipc.new_file(kept, reader.schema) as writer:
-        for batch in reader:
-            writer.write_batch(batch)
 
-    def reopened(columns: Sequence[str], condition: Any) -> Iterator[pa.RecordBatch]:
-        kept.seek(0)
-        options = _only(reader.schema, columns, condition)
-        with pa.ipc.open_file(kept, options=options) as file:
+class _Kept:
+    """Record batches in a file that is gone when nobody has the table any more."""
+
+    def __init__(self, reader: Any) -> None:
+        import pyarrow as pa
+
+        self.file, self.schema, self.rows = _unnamed_file(), reader.schema, 0
+        weakref.finalize(self, self.file.close)
+        with pa.ipc.new_file(self.file, reader.schema) as writer:
+            for batch in reader:
+                writer.write_batch(batch)
+                self.rows += batch.num_rows
+
+    def batches(self, columns: Sequence[str], condition: Any) -> Iterator[pa.RecordBatch]:
+        """Yield the batches from the first."""
+        import pyarrow as pa
+
+        self.file.seek(0)
+        with pa.ipc.open_file(self.file, options=_only(self.schema, columns, condition)) as file:
             for position in range(file.num_record_batches):
                 yield filtered(file.get_batch(position), columns, condition)
 
-    return Stream(reader.schema, reopened)
+
+def _unnamed_file() -> Any:
+    return tempfile.TemporaryFile()
 
 
 def of_stream(data: Any) -> Table:

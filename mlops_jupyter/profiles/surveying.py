@@ -74,7 +74,7 @@ class Survey:
             self.numbers.add(values.values)
             self.range.add(values.values)
             return
-        self.categorical |= isinstance(values, Codes)
+        self.categorical |= isinstance(values, Codes) and values.declared
         self.tally.add(*values.counted())
 
     def next(self) -> Step | ColumnProfile:
