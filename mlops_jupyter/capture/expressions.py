@@ -103,7 +103,7 @@ class _Reader:
                 warnings.simplefilter("ignore")  # of escapes in texts, which are the user's to write
                 return ast.parse(self._python, mode="eval").body
         except SyntaxError as wrong:
-            at = min(max(1, wrong.offset or 1), len(self._python))
+            at = min(wrong.offset or len(self._python), len(self._python))  # 0 is its end
             raise self._wrong(at, *self._syntax(at, wrong.msg)) from None
         except (ValueError, MemoryError) as wrong:
             raise self._wrong(1, str(wrong) or "it is nested too deeply") from None
