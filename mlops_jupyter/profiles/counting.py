@@ -19,7 +19,7 @@ from mlops_jupyter.stats.profiles import Unreadable
 from .labels import short
 from .tallies import Tally
 from .texts import known_words, lengths
-from .values import Missing, Numbers, Unread
+from .values import Counted, Missing, Numbers, Unread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,9 +102,6 @@ class TextCounter:
 
     def add(self, values: Values) -> None:
         """Count more texts."""
-        if isinstance(values, Missing):
-            self.counter.add(np.full(values.rows, np.nan))
-            return
         labels, counts, missing = _texts(values)
         known, words = known_words(labels, counts, self.reference.vocabulary)
         self.known, self.words = self.known + known, self.words + words
@@ -125,24 +122,19 @@ def as_numbers(values: Values, kind: str) -> NDArray[np.float64]:
     DataError
         When they are of another type.
     """
-    if isinstance(values, Missing):
+    if isinstance(values, Numbers) and values.form == kind:
+        return values.values
+    if is_absent(values):
         return np.full(values.rows, np.nan)
-    if isinstance(values, Numbers):
-        if values.form == kind or not np.isfinite(values.values).any():
-            return values.values
+    if kind != "numeric" or isinstance(values, Numbers | Missing | Unread):
         raise DataError(_arrives(values, kind))
-    assert not isinstance(values, Unread)
     labels, codes = values.coded()
-    if not len(labels):
-        return np.full(values.rows, np.nan)
-    if kind != "numeric" or any(isinstance(label, str) for label in labels):
+    if any(isinstance(label, str) for label in labels):
         raise DataError(_arrives(values, kind))
     return np.append(np.asarray(labels, dtype=np.float64), np.nan)[codes]
 
 
-def as_labels(
-    values: Values, reference: CategoricalProfile
-) -> tuple[Sequence[Label], NDArray[np.int64], int]:
+def as_labels(values: Values, reference: CategoricalProfile) -> Counted:
     """Return values as the labels a categorical or boolean column is counted by.
 
     Whole numbers are labels where the reference has whole numbers, 1 and 0 are true and false.
@@ -152,21 +144,35 @@ def as_labels(
     DataError
         When they are of another type.
     """
-    if isinstance(values, Missing):
-        return (), np.empty(0, dtype=np.int64), values.rows
     if isinstance(values, Numbers):
         return _whole(values, reference)
-    assert not isinstance(values, Unread)
+    if isinstance(values, Missing | Unread):
+        return _nothing(values.rows)
     found = values.counted()
-    if found.labels and not _alike(found.labels, reference):
+    if found.missing < values.rows and not _alike(found.labels, reference):
         raise DataError(_arrives(values, reference.kind))
     return found
 
 
-def _texts(values: Values) -> tuple[Sequence[Label], NDArray[np.int64], int]:
-    if values.form != "labels" or isinstance(values, Numbers | Unread | Missing):
+def is_absent(values: Values) -> bool:
+    """Return whether nothing is there: then it does not matter which type it is of."""
+    if isinstance(values, Numbers):
+        return bool(np.isnan(values.values).all())
+    if isinstance(values, Missing | Unread):
+        return isinstance(values, Missing)
+    return values.counted().missing == values.rows
+
+
+def _texts(values: Values) -> Counted:
+    if isinstance(values, Numbers | Unread | Missing) or values.form != "labels":
+        if is_absent(values):
+            return _nothing(values.rows)
         raise DataError(_arrives(values, "text"))
     return values.counted()
+
+
+def _nothing(rows: int) -> Counted:
+    return Counted((), np.empty(0, dtype=np.int64), rows)
 
 
 def _alike(labels: Sequence[Label], reference: CategoricalProfile) -> bool:
@@ -175,7 +181,7 @@ def _alike(labels: Sequence[Label], reference: CategoricalProfile) -> bool:
     return known is None or type(labels[0]) is type(known)
 
 
-def _whole(values: Numbers, reference: CategoricalProfile) -> tuple[Sequence[Label], NDArray[np.int64], int]:
+def _whole(values: Numbers, reference: CategoricalProfile) -> Counted:
     present = values.values[~np.isnan(values.values)]
     labels, counts = np.unique(present, return_counts=True)
     known = next(iter(reference.levels), None)
@@ -184,7 +190,7 @@ def _whole(values: Numbers, reference: CategoricalProfile) -> tuple[Sequence[Lab
     if len(labels) and not (flags or whole):
         raise DataError(_arrives(values, reference.kind))
     make: type[Any] = bool if reference.kind == "boolean" else int
-    return [make(label) for label in labels.tolist()], counts, values.rows - len(present)
+    return Counted([make(label) for label in labels.tolist()], counts, values.rows - len(present))
 
 
 def _arrives(values: Values, kind: str) -> str:
@@ -200,4 +206,5 @@ def _example(values: Values) -> str:
     if isinstance(values, Numbers):
         first = values.values[~np.isnan(values.values)][0]
         return str(np.datetime64(int(first), "s")) if values.form == "datetime" else f"{first:g}"
-    return short(values.counted().labels[0])
+    labels, counts, _ = values.counted()
+    return short(labels[int(np.argmax(counts))])

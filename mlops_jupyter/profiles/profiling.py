@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 _SORTED: Final = 2_000_000  # rows of a column that are sorted in memory, wherever they come from
 _KEPT: Final = 10_000_000  # numbers of all columns together that a sample of rows may hold
-_ABSENT: Final = "is missing from the data"
 _EXTRA: Final = "is not in the reference"
 
 
@@ -59,7 +58,8 @@ def profile_table(
     Returns
     -------
     Profile
-        With an entry for each column; one that cannot be profiled says why.
+        With an entry for each column of the table; one that cannot be profiled says why. The columns stand
+        in the reference's order, those that it does not have at the end.
 
     Raises
     ------
@@ -91,9 +91,8 @@ def _counted(table: Table, reference: Profile, tell: Told, condition: Any) -> Pr
         return counter_of(name, reference.columns[name])
 
     found, rows = profiled(table, known, counter, condition, tell)
-    every = {name: found.get(name) or Unreadable(name, _ABSENT, rows) for name in reference.columns}
-    extra = {name: Unreadable(name, _EXTRA, rows) for name in table.names if name not in every}
-    return Profile(every | extra, rows)
+    extra = {name: Unreadable(name, _EXTRA, rows) for name in table.names if name not in found}
+    return Profile({name: found[name] for name in reference.columns if name in found} | extra, rows)
 
 
 def _limit(table: Table, condition: Any) -> int | None:
