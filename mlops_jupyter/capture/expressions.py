@@ -79,6 +79,8 @@ def read_condition(text: str) -> Condition:
     """
     if len(text) > _LONGEST:
         raise WrongAt(f"it is longer than {_LONGEST:,} characters", _LONGEST)
+    if "\0" in text:
+        raise WrongAt("it has a null character", text.index("\0") + 1)
     try:
         return _Reader(text).condition()
     except RecursionError:
@@ -105,8 +107,8 @@ class _Reader:
         except SyntaxError as wrong:
             at = min(wrong.offset or len(self._python), len(self._python))  # 0 is its end
             raise self._wrong(at, *self._syntax(at, wrong.msg)) from None
-        except (ValueError, MemoryError) as wrong:
-            raise self._wrong(1, str(wrong) or "it is nested too deeply") from None
+        except MemoryError:
+            raise self._wrong(1, "it is nested too deeply") from None
 
     def _stand_in(self, found: re.Match[str]) -> str:
         """Return what Python reads in place of what it does not know, of the same length."""

@@ -20,39 +20,26 @@ def nanoseconds(moment: datetime) -> int:
     return int(moment.timestamp() * 1e6) * 1000
 
 
+def usual_row(number: int) -> tuple:
+    return float(number), ("JFK", "LGA", None)[number % 3], number % 24, number % 2 == 0
+
+
 class Traffic:
     """A deployment's folder, and requests that it was sent at any time."""
 
     def __init__(self, folder) -> None:
         self.folder, self._sent = folder, 0
+        folder.mkdir()
 
-    def send(
-        self,
-        times,
-        *,
-        version="1.0.0",
-        role="stable",
-        status=200,
-        of=OF,
-        rows=None,
-        writer="worker-0",
-        **options,
-    ):
+    def send(self, times, *, version="1.0.0", role="stable", status=200, of=OF, rows=None, **options) -> None:
         """Send one row for each time, or the given ones; refused with another status than 200."""
-        recorder = Recorder(self.folder, of, version, DIGEST, Options(**options), writer)
+        recorder = Recorder(self.folder, of, version, DIGEST, Options(**options), "worker-0")
         for number, moment in enumerate(times):
             self._sent += 1
-            row = (
-                rows[number]
-                if rows
-                else (float(number), ("JFK", "LGA", None)[number % 3], number % 24, number % 2 == 0)
-            )
+            row = rows[number] if rows else usual_row(number)
             about = (nanoseconds(moment), f"p{self._sent}", "", role, status, 0.0025)
-            said = (
-                ([row], [number % 2], [[0.25, 0.75]], "")
-                if status == 200
-                else (None, None, None, "distance: missing")
-            )
+            answered = ([row], [number % 2], [[0.25, 0.75]], "")
+            said = answered if status == 200 else (None, None, None, "distance: missing")
             recorder.record_replayed((*about, *said))
         recorder.close(10)
         assert recorder.dropped == 0
