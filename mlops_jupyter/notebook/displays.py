@@ -3,8 +3,8 @@
 The static table and figure are always in the notebook. On top of them, in an output of its own, comes the
 widget; while it is on the screen its static twin hides by a rule of CSS. So what is saved reads the same in
 nbconvert, on GitHub, and in JupyterLab with no kernel. Runners such as papermill and nbclient get no widget
-at all: they would save its state, and nbconvert would then prefer that to the html and look for a script on the
-network.
+at all: they would save its state, and nbconvert would then prefer that to the html and look for a script on
+the network.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ class Interactive(Protocol):
 
     #: Seconds between two looks at the traffic, or None when the report does not follow it.
     every: float | None
+    #: What answers another question, or None for two tables, which are compared as they are.
+    again: Any
 
     def payload(self) -> dict[str, Any]:
         """Return what the widget draws."""
@@ -85,9 +87,8 @@ def widget_in(cell: str, report: Interactive, twin: str = "") -> DriftWidget:
     before = _of_cell.pop(cell, None)
     if before is not None:
         before.close()
-    payload = report.payload()
-    ask = report.ask if payload.get("deployment") else None
-    widget = DriftWidget(payload, ask, every=report.every, snapshot=twin)
+    ask = report.ask if report.again is not None else None
+    widget = DriftWidget(report.payload(), ask, every=report.every, snapshot=twin)
     _of_cell[cell] = widget
     return widget
 

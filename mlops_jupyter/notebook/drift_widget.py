@@ -58,6 +58,7 @@ class DriftWidget(anywidget.AnyWidget):
     live = traitlets.Dict().tag(sync=True)
     asks = traitlets.Bool(default_value=False).tag(sync=True)
     snapshot = traitlets.Unicode("").tag(sync=True)
+    own = traitlets.Dict().tag(sync=True)  # what None in the selection stands for
 
     def __init__(
         self,
@@ -76,8 +77,9 @@ class DriftWidget(anywidget.AnyWidget):
             | dict.fromkeys(ASKED)
             | {"asked": 0}
         )
+        own = payload.get("selection", {}) | {"current": payload["current"]["label"]}
         super().__init__(
-            payload=dict(payload), selection=chosen, live=live, asks=ask is not None, snapshot=snapshot
+            payload=dict(payload), selection=chosen, own=own, live=live, asks=bool(ask), snapshot=snapshot
         )
         self.observe(self._on_selection, "selection")
         self.on_msg(self._on_message)

@@ -16,7 +16,7 @@ class StandInReport:
     """Shows itself as `DriftReport` does: html and text always, and a payload for the widget."""
 
     def __init__(self, every: float | None = None, columns: int | None = None, name: str = "delay") -> None:
-        self.every, self.asked = every, []
+        self.every, self.again, self.asked = every, self.ask, []
         self._whole = json.loads(PAYLOAD.read_text(encoding="utf-8")) | {"deployment": name}
         if columns:
             self._whole["columns"] = list(_repeated(self._whole["columns"], columns))

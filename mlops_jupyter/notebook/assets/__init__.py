@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Final
 
 # a module before those that import it
-_MODULES: Final = ("judge", "numbers", "dom", "charts", "ranking", "controls", "detail", "live", "drift")
+_MODULES: Final = (
+    *("rows", "judge", "numbers", "dom", "charts"),
+    *("ranking", "controls", "detail", "together", "live", "drift"),
+)
 _FOLDER: Final = Path(__file__).parent / "drift"
 _IMPORT: Final = re.compile(r"^import .*\n", re.MULTILINE)
 _EXPORT: Final = re.compile(r"^export (?!default)", re.MULTILINE)

@@ -20,13 +20,14 @@ export function sparkline(values, [, critical], tone) {
 
 /** The effect over the windows; a click chooses one. */
 export function trendChart({ values, windows, limits, width, chosen, choose }) {
-  const box = { left: 34, right: 10, top: 10, bottom: 20, height: 128 };
+  const box = { left: 34, right: 56, top: 8, bottom: 20, height: 120 };
   const top = Math.max(limits[1] * 1.3, ...values.filter(Number.isFinite)) || 1;
   const step = (width - box.left - box.right) / Math.max(values.length, 1);
   const x = (at) => box.left + step * (at + 0.5);
   const y = (value) => box.height - box.bottom - (value / top) * (box.height - box.bottom - box.top);
   return s("svg", { class: "chart over-time", width, height: box.height, role: "img", "aria-label": "effect by window" },
-    limitLine("warning", limits[0], y, box, width), limitLine("critical", limits[1], y, box, width),
+    limitLine("warning", y(limits[0]), Math.max(y(limits[0]), y(limits[1]) + 12), box, width),
+    limitLine("critical", y(limits[1]), y(limits[1]), box, width),
     s("path", { class: "trend", d: broken(values, x, y) }),
     values.map((value, at) => windowMark({ value, at, windows, limits, chosen, choose, step, x, y, box })),
     timeTicks(windows, step, box).map((at) => s("text", { class: "tick", x: x(at), y: box.height - 5, "text-anchor": "middle" },
@@ -123,10 +124,11 @@ function diamond(x, y) {
   return s("path", { class: "bad", d: `M${x} ${y - 4.6}L${x + 4.6} ${y}L${x} ${y + 4.6}L${x - 4.6} ${y}Z` });
 }
 
-function limitLine(name, value, y, box, width) {
+/** A limit over the plot, its name in the margin, where it meets neither the trend nor the other limit's name. */
+function limitLine(name, at, named, box, width) {
   return s("g", { class: `limit ${name}` },
-    s("line", { x1: box.left, x2: width - box.right, y1: y(value), y2: y(value) }),
-    s("text", { class: "tick", x: width - box.right, y: y(value) - 4, "text-anchor": "end" }, `${name} ${short(value)}`));
+    s("line", { x1: box.left, x2: width - box.right, y1: at, y2: at }),
+    s("text", { class: "tick", x: width - box.right + 6, y: named + 4 }, name));
 }
 
 function timeTicks(windows, step, box) {

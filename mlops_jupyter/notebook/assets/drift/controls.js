@@ -2,8 +2,8 @@
 // readers know it.
 
 import { chip, fill, h, worded } from "./dom.js";
-import { VERDICTS } from "./judge.js";
-import { clock, count, measureWords, moment, short, zoned } from "./numbers.js";
+import { tally, VERDICTS } from "./judge.js";
+import { count, measureWords, moment, short, zoned } from "./numbers.js";
 
 /** The controls; `change` is told what was chosen as a part of the selection. */
 export function makeControls(change) {
@@ -20,17 +20,20 @@ export function makeControls(change) {
   return { element, update: (state) => updateControls(controls, state) };
 }
 
-function updateControls(controls, { payload, selection, problem }) {
-  controls.window.update(windowChoices(payload), selection.window ?? "");
-  controls.reference.update(referenceChoices(payload), selection.reference ?? "");
+function updateControls(controls, { payload, selection, problem, own, asks }) {
+  const choices = {
+    window: windowChoices(payload, own),
+    reference: (payload.references ?? []).map(({ value, label }) => [value ?? "", label]),
+    variant: [["", own.variant ?? "all"], ...(payload.variants ?? []).filter((name) => name !== own.variant).map((name) => [name, name])],
+  };
+  for (const [name, offered] of Object.entries(choices)) {
+    controls[name].update(offered, selection[name] ?? "");
+    controls[name].element.hidden = !asks || offered.length < (name === "variant" ? 3 : 2);
+  }
   controls.measure.update(payload.measures.map((name) => [name, measureWords(name).name]), selection.measure);
-  controls.variant.update([["", "all"], ...(payload.variants ?? []).map((name) => [name, name])], selection.variant ?? "");
-  controls.variant.element.hidden = (payload.variants ?? []).length < 2;
-  controls.reference.element.hidden = referenceChoices(payload).length < 2;
-  controls.window.element.hidden = !(payload.windows ?? []).length;
-  controls.slice.element.hidden = !payload.deployment;
   controls.limit.update(payload, selection);
-  controls.slice.update(selection.slice ?? "", problem);
+  controls.slice.element.hidden = !asks;
+  controls.slice.update(selection.slice ?? "", problem, own.slice);
 }
 
 /** The answer in words, how many columns have which verdict, and what is compared. */
@@ -48,11 +51,6 @@ export function makeHead() {
       fill(compared, side("reference", payload.reference), side("current", payload.current));
     },
   };
-}
-
-function tally(standings) {
-  const many = (verdict) => standings.filter((standing) => standing.verdict === verdict).length;
-  return Object.fromEntries(Object.keys(VERDICTS).map((verdict) => [verdict, many(verdict)]).filter(([, found]) => found));
 }
 
 /** The payload's own words while its own question stands; else the same in short. */
@@ -75,14 +73,10 @@ function side(role, { label, rows, since, until }) {
     h("span", { class: "quiet" }, `${role} `), label, span, h("span", { class: "quiet" }, ` ${count(rows)} rows`));
 }
 
-function windowChoices({ windows = [], current }) {
-  const whole = windows.length > 1 ? `all: ${current.whole ?? `${windows.length} windows`}` : current.label;
-  const told = windows.map((start, at) => [start, `${moment(start)}${windows[at + 1] ? ` – ${clock(windows[at + 1])}` : ""}`]);
-  return [["", whole], ...told.reverse()];
-}
-
-function referenceChoices({ references, reference }) {
-  return references?.length ? references.map((each) => [each.value ?? "", each.label]) : [["", reference.label]];
+/** The whole stretch, then its windows, the newest first. */
+function windowChoices({ windows = [], every }, own) {
+  const told = windows.map((start) => [start, moment(start)]);
+  return [["", `${own.current} (by ${every})`], ...told.reverse()];
 }
 
 function field(name, control, ...rest) {
@@ -90,7 +84,7 @@ function field(name, control, ...rest) {
 }
 
 function select(name, chosen) {
-  const control = h("select", { onchange: () => chosen(control.value) });
+  const control = h("select", { "aria-label": name, onchange: () => chosen(control.value) });
   let drawn = "";
   return {
     element: field(name, control),
@@ -129,14 +123,15 @@ function limitSlider(change) {
 
 /** A condition as text, sent by Enter or on leaving; what does not parse is answered below it. */
 function sliceField(change) {
-  const input = h("input", { type: "text", spellcheck: "false", autocomplete: "off", placeholder: "origin=='JFK' and distance>500" });
+  const input = h("input", { type: "text", "aria-label": "Slice", spellcheck: "false", autocomplete: "off" });
   const problem = h("span", { class: "problem", role: "alert" });
   const send = () => input.value.trim() !== (input.dataset.sent ?? "") && change({ slice: (input.dataset.sent = input.value.trim()) || null });
   input.addEventListener("change", send);
   input.addEventListener("keydown", (event) => event.key === "Enter" && send());
   return {
     element: field("Slice", input, problem),
-    update(value, wrong) {
+    update(value, wrong, own) {
+      input.placeholder = own ?? "origin=='JFK' and distance>500";
       const [mine, root] = [wrong?.field === "slice", input.getRootNode()];
       if (root.activeElement !== input && !mine) input.value = input.dataset.sent = value;
       problem.textContent = mine ? wrong.text : "";

@@ -2,21 +2,29 @@
 
 import { histogram, levelBars, quantileShift, trendChart } from "./charts.js";
 import { chip, fill, h, worded } from "./dom.js";
-import { judge, limitsFor, VERDICTS } from "./judge.js";
+import { judged, limitsFor, VERDICTS } from "./judge.js";
 import { count, effectText, measureWords, percent, probability, short } from "./numbers.js";
 
+const COLUMNS = [null, "number", "number spare", "number", "number spare", null];
 const SHOWN_QUANTILES = [0.05, 0.25, 0.5, 0.75, 0.95];
 
 /** The panel of the chosen feature. */
 export function makeDetail(change) {
-  const element = h("section", { class: "detail", "aria-live": "polite", "aria-label": "the chosen feature" });
+  const element = h("section", { class: "detail", "aria-label": "the chosen feature" });
   return {
     element,
     update(state) {
       const standing = state.standings.find(({ column }) => column.name === state.selection.feature);
-      if (standing) fill(element, parts(standing, state, Math.max(element.clientWidth - 36, 220), change));
+      const open = element.querySelector("details")?.open;
+      if (standing) fill(element, parts(standing, state, innerWidth(element), change));
+      element.querySelector("details")?.toggleAttribute("open", Boolean(open));
     },
   };
+}
+
+function innerWidth(element) {
+  const { paddingLeft, paddingRight } = getComputedStyle(element);
+  return Math.max(element.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight), 200);
 }
 
 function parts(standing, state, width, change) {
@@ -97,21 +105,21 @@ function quantiles({ quantiles: rows, kind }, width) {
 }
 
 function measures({ column, measure: selected }, { payload, selection }, change) {
-  const rows = Object.entries(column.effects).filter(([name]) => payload.limits[name]);
+  const rows = Object.entries(column.effects).filter(([name, effect]) => (effect.measure ?? name) === name);
   if (!rows.length) return null;
   const head = ["measure", "effect", "95 %", "limit", "p (BH)", ""];
   return h("details", { class: "measures" }, h("summary", {}, "Every measure"), h("table", {},
-    h("thead", {}, h("tr", {}, head.map((name, at) => h("th", { class: at && at < 5 ? "number" : null, scope: "col" }, name)))),
+    h("thead", {}, h("tr", {}, head.map((name, at) => h("th", { class: COLUMNS[at], scope: "col" }, name)))),
     h("tbody", {}, rows.map(([name, effect]) => measureRow(column, name, effect, selected, payload, selection, change)))));
 }
 
 function measureRow(column, name, effect, selected, payload, selection, change) {
   const limits = limitsFor(payload, name, name === selection.measure ? selection.limit : null);
-  const verdict = VERDICTS[judge(effect, limits, column.rows, effect.rows_needed ?? column.rows_needed ?? 0)];
+  const verdict = VERDICTS[judged(payload, { ...column, alarm: "OK" }, name, name === selection.measure ? selection.limit : null).verdict];
   const pick = payload.measures.includes(name)
     ? h("button", { type: "button", class: "link", onclick: () => change({ measure: name, limit: null }) }, measureWords(name).name)
     : measureWords(name).name;
   const cells = [effectText(effect.value), `${effectText(effect.low)} – ${effectText(effect.high)}`, short(limits[1]), probability(effect.p_adjusted ?? effect.p)];
   return h("tr", { class: name === selected ? "selected" : null, title: measureWords(name).long }, h("th", { scope: "row" }, pick),
-    cells.map((cell) => h("td", { class: "number" }, cell)), h("td", {}, chip(verdict)));
+    cells.map((cell, at) => h("td", { class: COLUMNS[at + 1] }, cell)), h("td", {}, chip(verdict)));
 }

@@ -7,6 +7,7 @@ import { h, worded } from "./dom.js";
 import { limitsFor, ranked } from "./judge.js";
 import { follow } from "./live.js";
 import { makeRanking, reveal, roomFor } from "./ranking.js";
+import { makeTogether } from "./together.js";
 
 const ASKED_OF_THE_KERNEL = ["window", "reference", "variant", "slice"];
 const PATIENCE = 20_000; // ms until a kernel that does not answer is told of
@@ -19,8 +20,7 @@ function render({ model, el }) {
   view.draw();
   const listened = ["payload", "selection", "answered", "problem"].map((name) => [`change:${name}`, view.drawSoon]);
   for (const [event, heard] of listened) model.on(event, heard);
-  const resized = new ResizeObserver(view.drawSoon);
-  resized.observe(view.root);
+  const resized = observeWidth(view.root, view.drawSoon);
   const unfollow = follow(model, view.root, view.head.live);
   return () => {
     for (const [event, heard] of listened) model.off(event, heard);
@@ -30,16 +30,25 @@ function render({ model, el }) {
   };
 }
 
+/** Heights change with what is drawn; only another width asks for another drawing. */
+function observeWidth(root, changed) {
+  let width = root.clientWidth;
+  const observer = new ResizeObserver(() => root.clientWidth !== width && changed((width = root.clientWidth)));
+  observer.observe(root);
+  return observer;
+}
+
 function makeView(model) {
   const change = (part) => view.change(part);
   const [head, controls, detail] = [makeHead(), makeControls(change), makeDetail(change)];
   const ranking = makeRanking((feature) => change({ feature }));
   const problem = h("p", { class: "problem banner", role: "alert" });
-  const body = h("div", { class: "body" }, ranking.element, detail.element);
+  const together = makeTogether();
+  const body = h("div", { class: "body" }, h("div", { class: "left" }, ranking.element, together.element), detail.element);
   // the notebook's own shortcuts would take the arrow keys
   const root = h("div", { class: "mlops-drift", "data-lm-suppress-shortcuts": "true", "data-mlops-live": model.get("snapshot") || null },
     h("div", { class: "busy", "aria-hidden": "true" }), head.element, controls.element, problem, body);
-  const view = { root, head, controls, ranking, detail, problem, model, pending: 0, saving: 0, waiting: 0, late: false };
+  const view = { root, head, controls, ranking, together, detail, problem, model, pending: 0, saving: 0, waiting: 0, late: false };
   view.change = (part) => changed(view, part);
   view.draw = () => draw(view);
   view.drawSoon = () => (view.pending ||= requestAnimationFrame(view.draw));
@@ -55,6 +64,7 @@ function draw(view) {
   view.problem.replaceChildren(...(state.problem && state.problem.field !== "slice" ? worded(state.problem.text) : []));
   view.head.update(state);
   view.controls.update(state);
+  view.together.update(payload);
   view.ranking.update(standings, payload, selection.measure, limits, selection.feature, roomFor(payload, selection.measure));
   view.detail.update(state);
 }
@@ -69,7 +79,8 @@ function stateOf(view) {
   const most = standings.find(({ effect }) => effect) ?? standings[0];
   const selection = { ...chosen, measure, feature: known ? chosen.feature : most?.column.name };
   const busy = (view.model.get("answered") ?? 0) < (chosen.asked ?? 0);
-  return { payload, selection, standings, busy, limits: limitsFor(payload, measure, chosen.limit), problem: problemOf(view, busy) };
+  return { payload, selection, standings, busy, limits: limitsFor(payload, measure, chosen.limit),
+    problem: problemOf(view, busy), own: view.model.get("own") ?? {}, asks: Boolean(view.model.get("asks")) };
 }
 
 function problemOf(view, busy) {

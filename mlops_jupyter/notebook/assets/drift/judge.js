@@ -1,26 +1,25 @@
 // The rule of mlops_jupyter.stats, so that verdicts follow the limit's slider with no round to the kernel. Both are
 // held to the same cases: tests/stats/judge_cases.json.
 
-/** Verdicts as a word and a mark, the gravest first. */
+import { rowsNeeded, UNREACHABLE } from "./rows.js";
+
+/** Verdicts as a word and a mark, in the order they are shown; of two on one column the first stands. */
 export const VERDICTS = {
-  INVALID: { mark: "–", tone: "none", word: "invalid" },
   CRITICAL: { mark: "✗", tone: "bad", word: "critical" },
+  INVALID: { mark: "–", tone: "none", word: "invalid" },
   WARNING: { mark: "!", tone: "warn", word: "warning" },
   INCONCLUSIVE: { mark: "?", tone: "none", word: "inconclusive" },
   OK: { mark: "✓", tone: "ok", word: "OK" },
 };
-const GRAVITY = Object.keys(VERDICTS);
+const RANKS = Object.keys(VERDICTS);
 
 /** The verdict of one effect: its lower confidence bound against the limits, never its p-value. */
-export function judge(effect, [warning, critical], rows, rowsNeeded) {
+export function judge(effect, limits, rows, rowsNeeded) {
+  const [warning, critical] = limits;
+  if (limits.some((limit) => Math.abs(effect.value - limit) < (effect.error ?? 0))) return "INCONCLUSIVE";
   if (effect.low > critical) return "CRITICAL";
   if (effect.low > warning) return "WARNING";
   return rows < rowsNeeded ? "INCONCLUSIVE" : "OK";
-}
-
-/** The graver of two verdicts. */
-export function graver(one, other) {
-  return GRAVITY.indexOf(one) <= GRAVITY.indexOf(other) ? one : other;
 }
 
 /** Warning and critical limit: the slider sets the critical one, the other keeps its proportion. */
@@ -32,31 +31,45 @@ export function limitsFor(payload, measure, limit) {
 /** How one column stands under a measure and limit; a measure that its kind has not is judged by a stand-in. */
 export function judged(payload, column, measure, limit) {
   const effect = column.effects[measure] ?? null;
-  const used = effect ? (effect.measure ?? measure) : null;
-  const limits = used ? limitsFor(payload, used, used === measure ? limit : null) : [NaN, NaN];
-  const alarm = column.alarm ?? (column.verdict === "INVALID" ? "INVALID" : "OK");
-  const own = effect ? judge(effect, limits, column.rows, neededRows(column, effect)) : column.verdict;
-  const verdict = graver(own, alarm);
-  return { column, measure: used, effect, limits, verdict, reason: reasonFor(column, alarm, verdict, effect) };
+  if (!effect) return { column, measure: null, effect, limits: [NaN, NaN], verdict: column.verdict, reason: column.reason };
+  const used = effect.measure ?? measure;
+  const limits = limitsFor(payload, used, used === measure ? limit : null);
+  const needed = neededRows(payload, used, effect, limits);
+  const own = judge(effect, limits, column.rows, needed);
+  const alarm = column.alarm ?? "OK";
+  const verdict = RANKS.indexOf(alarm) < RANKS.indexOf(own) ? alarm : own;
+  const reason = alarm === verdict && alarm !== "OK" ? alarmReason(column) : reasonFor(column, own, effect, needed);
+  return { column, measure: used, effect, limits, verdict, reason };
 }
 
 /** All columns, the gravest verdict first, then by how far the effect is over its limit. */
 export function ranked(payload, measure, limit) {
   const all = payload.columns.map((column) => judged(payload, column, measure, limit));
-  return all.sort((a, b) => GRAVITY.indexOf(a.verdict) - GRAVITY.indexOf(b.verdict) || excess(b) - excess(a));
+  return all.sort((a, b) => RANKS.indexOf(a.verdict) - RANKS.indexOf(b.verdict) || excess(b) - excess(a));
+}
+
+/** How many columns have which verdict, without those that none has. */
+export function tally(standings) {
+  const many = (verdict) => standings.filter((standing) => standing.verdict === verdict).length;
+  return Object.fromEntries(RANKS.map((verdict) => [verdict, many(verdict)]).filter(([, found]) => found));
 }
 
 function excess({ effect, limits }) {
   return effect ? effect.value / (limits[1] || Number.MIN_VALUE) : 0;
 }
 
-function neededRows(column, effect) {
-  return effect.rows_needed ?? column.rows_needed ?? 0;
+function neededRows(payload, measure, effect, limits) {
+  if (limits[1] === payload.limits[measure][1]) return effect.rows_needed ?? 0;
+  return rowsNeeded(measure, limits, payload.reference.rows, effect.cells, effect.row_variance);
 }
 
-function reasonFor(column, alarm, verdict, effect) {
-  if (alarm !== "OK" && alarm === verdict) return column.reason;
-  if (verdict !== "INCONCLUSIVE" || !effect) return "";
-  const [rows, needed] = [column.rows, neededRows(column, effect)].map((count) => count.toLocaleString("en"));
-  return `${rows} rows have a value: it takes ${needed} to tell`;
+function alarmReason(column) {
+  return column.alarm_reason ?? (column.verdict === column.alarm ? column.reason : "");
+}
+
+function reasonFor(column, verdict, effect, needed) {
+  if (verdict !== "INCONCLUSIVE") return "";
+  if (column.rows >= needed) return "the window was counted by another reference's edges, too coarsely to tell";
+  if (needed >= UNREACHABLE) return "the reference has too few rows for a verdict on so small a limit";
+  return `${column.rows.toLocaleString("en")} rows; a verdict takes ${needed.toLocaleString("en")}`;
 }

@@ -8,7 +8,8 @@ import { clock } from "./numbers.js";
 export function follow(model, root, place) {
   const live = model.get("live");
   if (!live?.every) return () => {};
-  const told = { view: crypto.randomUUID(), shown: false, paused: false, closed: false };
+  // crypto.randomUUID is not there on plain http, where many a Jupyter is
+  const told = { view: Math.random().toString(36).slice(2), shown: false, paused: false, closed: false };
   const seen = () => !told.closed && told.shown && !told.paused && document.visibilityState === "visible";
   const tell = () => model.send({ kind: "seen", view: told.view, seen: seen() });
   const draw = () => fill(place, ...badge(model, told, () => toggle(told, tell, draw)));
