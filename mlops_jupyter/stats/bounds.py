@@ -9,7 +9,7 @@ cells use the delta method on multinomial counts of both windows, to second orde
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -57,22 +57,12 @@ class Estimate:
 
 
 def estimate(
-    observed: float,
-    *,
-    bias: float,
-    variance: float,
-    rows: tuple[int, int],
-    p: float | None = None,
-    by_chance: float = 0.0,
+    observed: float, *, bias: float, variance: float, rows: tuple[int, int], p: float | None = None
 ) -> Estimate:
-    """Return the estimate of an effect whose bias and variance are known.
-
-    `by_chance` is what it is at most without drift, but for one window in forty: near no drift an effect is
-    no normal variable, so its lower bound lies at least that much below.
-    """
+    """Return the estimate of an effect whose bias and variance are known."""
     value = max(0.0, observed - bias)
     reach = Z95 * float(np.sqrt(variance))
-    low = max(0.0, observed - max(bias + reach, by_chance)) if min(rows) >= LEAST_ROWS else 0.0
+    low = max(0.0, observed - bias - reach) if min(rows) >= LEAST_ROWS else 0.0
     return Estimate(observed, value, low, max(value, observed - bias + reach), p)
 
 
@@ -107,15 +97,14 @@ class CellDivergence:
 
     Parameters
     ----------
-    value : float or ndarray
-        Summed over the last axis.
+    value : float
     slopes : tuple of ndarray
         Its derivatives by the reference's and the current shares.
     curvatures : tuple of ndarray
         Its second derivatives by the same share (others are zero: cells add).
     """
 
-    value: Any
+    value: float
     slopes: tuple[NDArray[np.float64], NDArray[np.float64]]
     curvatures: tuple[NDArray[np.float64], NDArray[np.float64]]
 

@@ -16,7 +16,6 @@ from mlops_jupyter.stats.bounds import (
     folded,
     rooted,
 )
-from mlops_jupyter.stats.chance import by_chance
 from mlops_jupyter.stats.significance import chi_square_p
 
 if TYPE_CHECKING:
@@ -97,7 +96,7 @@ def _psi(p: Floats, q: Floats) -> CellDivergence:
     p, q = np.maximum(p, FLOOR), np.maximum(q, FLOOR)
     log = np.log(q / p)
     return CellDivergence(
-        value=np.sum((q - p) * log, axis=-1),
+        value=float(np.sum((q - p) * log)),
         slopes=(free_p * (1 - q / p - log), free_q * (log + 1 - p / q)),
         curvatures=(free_p * (p + q) / p**2, free_q * (p + q) / q**2),
     )
@@ -109,7 +108,7 @@ def _jensen_shannon(p: Floats, q: Floats) -> CellDivergence:
         logs = [np.where(share > 0, np.log2(2 * share / both), 0.0) for share in (p, q)]
         curved = [np.where(share > 0, rest / (share * both), 0.0) for share, rest in ((p, q), (q, p))]
     return CellDivergence(
-        value=np.maximum(0.0, 0.5 * np.sum(p * logs[0] + q * logs[1], axis=-1)),
+        value=max(0.0, 0.5 * float(np.sum(p * logs[0] + q * logs[1]))),
         slopes=(0.5 * logs[0], 0.5 * logs[1]),
         curvatures=(curved[0] / (2 * np.log(2)), curved[1] / (2 * np.log(2))),
     )
@@ -118,7 +117,7 @@ def _jensen_shannon(p: Floats, q: Floats) -> CellDivergence:
 def _balanced_chi_square(p: Floats, q: Floats) -> CellDivergence:
     both = np.where(p + q > 0, p + q, 1.0)
     return CellDivergence(
-        value=0.5 * np.sum((p - q) ** 2 / both, axis=-1),
+        value=0.5 * float(np.sum((p - q) ** 2 / both)),
         slopes=(0.5 - 2 * (q / both) ** 2, 0.5 - 2 * (p / both) ** 2),
         curvatures=(4 * q**2 / both**3, 4 * p**2 / both**3),
     )
@@ -135,15 +134,7 @@ def _estimated(
     found = divergence(*shares)
     bias, variance = delta_method(found, shares, rows)
     p = chi_square_p(chi_square(reference, current), _filled(reference, current) - 1)
-    chance = by_chance(divergence, reference, current, bias)
-    effect = estimate(
-        float(found.value),
-        bias=chance.mean,
-        variance=variance,
-        rows=rows,
-        p=p,
-        by_chance=chance.most,
-    )
+    effect = estimate(found.value, bias=bias, variance=variance, rows=rows, p=p)
     # what leaves one bin enters the next
     steepest = max(float(np.abs(np.diff(slopes)).sum()) for slopes in found.slopes)
     observed = found.value if dense[0] is reference else divergence(*_shares(reference, current)).value
