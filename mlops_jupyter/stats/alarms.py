@@ -51,7 +51,7 @@ def numeric_alarms(reference: NumericProfile, current: NumericProfile) -> list[A
 
 def categorical_alarms(reference: CategoricalProfile, current: CategoricalProfile) -> list[Alarm]:
     """Return what is wrong with a column of levels beside their shares."""
-    found = [_new_levels(reference, current), _vanished(reference, current), _one_level(reference, current)]
+    found = [_one_level(reference, current), _new_levels(reference, current), _vanished(reference, current)]
     return [alarm for alarm in found if alarm]
 
 

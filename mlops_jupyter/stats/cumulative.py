@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -33,6 +34,7 @@ class Cumulative(NamedTuple):
     exact: bool
 
 
+@lru_cache(maxsize=1)  # two measures ask for the same pair, one after the other
 def cumulative(reference: NumericProfile, current: NumericProfile) -> Cumulative:
     """Return both distributions: of the raw values where both have them, else at the cells' ends."""
     if reference.sample is not None and current.sample is not None:

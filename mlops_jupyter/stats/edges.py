@@ -55,7 +55,8 @@ class Edges:
     def atoms(self) -> NDArray[np.bool_]:
         """Which cells hold one value only: there a count tells all."""
         lone = np.zeros(self.values.size + 1, dtype=bool)
-        lone[1:-1] = np.nextafter(self.values[1:], -np.inf) == self.values[:-1]
+        with np.errstate(over="ignore", under="ignore"):
+            lone[1:-1] = np.nextafter(self.values[1:], -np.inf) == self.values[:-1]
         return lone
 
 
@@ -81,7 +82,8 @@ def edges_of_sorted(ordered: NDArray[np.float64], cells: int = CELLS) -> Edges:
     deciles = np.unique(quantiles_of_sorted(ordered, DECILES))
     ends = np.unique(ordered[_ranks(ordered.size, cells)])
     lone = np.append(_atoms(ordered, ends, cells), ordered[0])
-    below = np.nextafter(lone, -np.inf)
+    with np.errstate(over="ignore", under="ignore"):
+        below = np.nextafter(lone, -np.inf)
     return edges_at(np.concatenate([ends, lone, below[np.isfinite(below)]]), deciles)
 
 

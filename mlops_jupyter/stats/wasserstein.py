@@ -121,11 +121,15 @@ def _held(shares: Floats) -> Floats:
 
 
 def _area(pieces: _Pieces) -> float:
-    left, right = np.abs(pieces.left), np.abs(pieces.right)
-    crossing = pieces.left * pieces.right < 0
+    heights = _heights(np.abs(pieces.left), pieces) if pieces.even else np.abs(pieces.left)
+    return float(np.einsum("i,i", heights, np.diff(pieces.at)))
+
+
+def _heights(left: Floats, pieces: _Pieces) -> Floats:
+    # two triangles where the distributions cross, else one trapezium
+    right, crossing = np.abs(pieces.right), pieces.left * pieces.right < 0
     both = np.where(left + right > 0, left + right, 1.0)
-    heights = np.where(crossing, (left**2 + right**2) / both, left + right) / 2
-    return float(np.sum(heights * np.diff(pieces.at)))
+    return np.where(crossing, (left**2 + right**2) / both, left + right) / 2
 
 
 def _chance(pieces: _Pieces, rows: tuple[int, int]) -> float:

@@ -29,6 +29,7 @@ TOLD = 100.0
 TWENTIETHS = np.arange(1, 20) / 20
 MOST_LEVELS = 3
 LEAST_CHANGE = 0.005
+SURE_CHANGE = 0.002
 
 Shift = list[tuple[float, float, float]]
 
@@ -101,9 +102,11 @@ def _direction(name: str, by: float, kind: str) -> str:
     if kind == "datetime":
         return f"{'later' if by > 0 else 'earlier'} by {span(abs(by))}"
     if unit == "h":
-        return f"{'later' if by > 0 else 'earlier'} by {number(abs(by))} h"
+        return f"{'later' if by > 0 else 'earlier'} by {number(abs(by), 2)} h"
     way = "up" if by > 0 else "down"
-    return f"{way} by {number(abs(by))}" + (f" {unit}" if unit else " characters" if kind == "text" else "")
+    return f"{way} by {number(abs(by), 2)}" + (
+        f" {unit}" if unit else " characters" if kind == "text" else ""
+    )
 
 
 def _spread(name: str, shift: Shift) -> str:
@@ -171,7 +174,7 @@ def _changed_levels(
         shares = before / reference.count, now / current.count
         if level in vanished or abs(shares[1] - shares[0]) < LEAST_CHANGE:
             continue
-        if rate_difference((before, reference.count), (now, current.count)).low > 0:
+        if rate_difference((before, reference.count), (now, current.count)).low > SURE_CHANGE:
             changes.append((level, *shares))
     if reference.kind == "boolean":  # the other level says the same
         changes = [change for change in changes if change[0] is True] or changes[:1]
