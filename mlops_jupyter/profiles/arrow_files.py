@@ -1,10 +1,13 @@
-"""Arrow's own files: of the file format and of the stream format, mapped and not read whole."""
+"""Arrow's own files: of the file format, a column at a time, and of the stream format, a batch at a time.
+
+They are read and not mapped: pages of a mapped file count as memory of the process until they are taken back.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .streams import Stream, filtered, of_table
+from .streams import Stream, filtered, only
 from .table_files import checked_open, damaged
 
 if TYPE_CHECKING:
@@ -14,8 +17,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from .tables import Table
-
-_FIRST_FEATHER = b"FEA1"
 
 
 def of_file(path: Path) -> Table:
@@ -27,14 +28,10 @@ def of_file(path: Path) -> Table:
         When it is damaged.
     """
     with path.open("rb") as file:
-        first = file.read(6)
-    if first.startswith(_FIRST_FEATHER):
-        import pyarrow.feather as feather
-
-        return of_table(checked_open(path, "Feather", lambda: feather.read_table(path)))
-    opened = _Opened(path, in_blocks=first == b"ARROW1")
+        in_blocks = file.read(6) == b"ARROW1"
+    opened = _Opened(path, in_blocks=in_blocks)
     schema: pa.Schema = checked_open(path, "Arrow", opened.schema)
-    return Stream(schema, opened.batches)
+    return Stream(schema, opened.batches, columnar=in_blocks)
 
 
 class _Opened:
@@ -46,7 +43,7 @@ class _Opened:
     def schema(self) -> pa.Schema:
         import pyarrow as pa
 
-        with pa.memory_map(str(self.path)) as source:
+        with pa.OSFile(str(self.path)) as source:
             read = pa.ipc.open_file if self.in_blocks else pa.ipc.open_stream
             return read(source).schema
 
@@ -54,18 +51,20 @@ class _Opened:
         import pyarrow as pa
 
         try:
-            with pa.memory_map(str(self.path)) as source:
-                for batch in self._all(source):
+            with pa.OSFile(str(self.path)) as source:
+                for batch in self._all(source, columns, condition):
                     yield filtered(batch, columns, condition)
         except (pa.ArrowException, OSError) as failure:
             raise damaged(self.path, "Arrow", failure) from None
 
-    def _all(self, source: Any) -> Iterator[pa.RecordBatch]:
+    def _all(self, source: Any, columns: Sequence[str], condition: Any) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa
 
         if not self.in_blocks:
             yield from pa.ipc.open_stream(source)
             return
-        file = pa.ipc.open_file(source)
+        schema = pa.ipc.open_file(source).schema
+        source.seek(0)
+        file = pa.ipc.open_file(source, options=only(schema, columns, condition))
         for position in range(file.num_record_batches):
             yield file.get_batch(position)

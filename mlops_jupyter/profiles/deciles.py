@@ -47,7 +47,8 @@ class DecileSearch:
         self.end = np.append(profile.edges.values, np.finfo(np.float64).max)
         cells = np.unique(self.cell_of_rank)
         # a cell of a single value is known without a look, and may hold half of all rows
-        self.cells = cells[np.nextafter(self.end[cells], -np.inf) > self.below[cells]]
+        with np.errstate(over="ignore"):  # below the least of all floats
+            self.cells = cells[np.nextafter(self.end[cells], -np.inf) > self.below[cells]]
         self.low, self.high = self.below[self.cells], self.end[self.cells]
         self._parts: list[NDArray[np.float64]] = []
 

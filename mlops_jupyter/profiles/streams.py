@@ -145,7 +145,7 @@ class _Kept:
         import pyarrow as pa
 
         self.file.seek(0)
-        with pa.ipc.open_file(self.file, options=_only(self.schema, columns, condition)) as file:
+        with pa.ipc.open_file(self.file, options=only(self.schema, columns, condition)) as file:
             for position in range(file.num_record_batches):
                 yield filtered(file.get_batch(position), columns, condition)
 
@@ -188,7 +188,7 @@ def filtered(batch: pa.RecordBatch, columns: Sequence[str], condition: Any) -> p
     return (batch if condition is None else batch.filter(condition)).select(list(columns))
 
 
-def _only(schema: pa.Schema, columns: Sequence[str], condition: Any) -> Any:
+def only(schema: pa.Schema, columns: Sequence[str], condition: Any) -> Any:
     """Return options to read some columns; a filter may name any."""
     import pyarrow as pa
 

@@ -191,7 +191,8 @@ def _with_range(edges: Edges, spread: Range) -> Edges:
     """Return edges with the least and the greatest value among them: a sample rarely has these."""
     if spread.low > spread.high:
         return edges
-    ends = np.array([np.nextafter(spread.low, -np.inf), spread.low, spread.high])
+    with np.errstate(over="ignore"):  # below the least of all floats
+        ends = np.array([np.nextafter(spread.low, -np.inf), spread.low, spread.high])
     return edges_at(np.concatenate([edges.values, ends[np.isfinite(ends)]]), edges.values[edges.bins])
 
 

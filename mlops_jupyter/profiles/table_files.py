@@ -44,7 +44,7 @@ def open_path(path: Path) -> Table:
         from .parquet_files import of_files
 
         return of_files([path])
-    if first.startswith((_ARROW, _STREAM, _FEATHER)):
+    if first.startswith((_ARROW, _STREAM)):
         from .arrow_files import of_file
 
         return of_file(path)
@@ -76,6 +76,8 @@ def _check_there(path: Path) -> None:
 
 
 def _no_table(path: Path, first: bytes) -> DataError:
+    if first.startswith(_FEATHER):
+        return DataError(f"{path.name} is of the first Feather format", hint="write it again, in the second")
     kind = _KNOWN.get(path.suffix.lower())
     if kind and not first:
         return DataError(f"{path.name} is no {kind} file: it is empty")
