@@ -19,7 +19,7 @@ from mlops_jupyter.stats.profiles import Profile, merged
 from .captured import CapturedBatch, CapturedTable, Selection, fitted, in_batches, schema_of
 from .files import captured_files, read_batches
 from .hours import hours_of, seen_in
-from .keeping import FOLDER, Kept, KeptProfiles
+from .keeping import FOLDER, Kept, KeptProfiles, as_kept
 from .windows import HOUR, Window
 
 if TYPE_CHECKING:
@@ -137,6 +137,7 @@ class _Hours:
         profile = merged(found) if found else Profile()
         profile = replace(profile, begun=wanted.part.since, ended=wanted.part.until)
         if wanted.whole and wanted.new:
+            profile = as_kept(profile)  # today as tomorrow, when it is read again
             self._kept.write(hour, Kept(profile, {**wanted.kept.files, **wanted.rows}))
         return profile
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -11,6 +11,7 @@ import msgspec
 
 from mlops_jupyter.errors import DataError
 from mlops_jupyter.stats.categorical_profile import CategoricalProfile
+from mlops_jupyter.stats.encoding import WRITTEN_SAMPLE
 from mlops_jupyter.stats.numeric_profile import NumericProfile
 from mlops_jupyter.stats.profiles import Profile
 
@@ -84,6 +85,17 @@ class KeptProfiles:
 
     def _path(self, hour: int) -> Path:
         return self._folder / f"{datetime.fromtimestamp(hour * _HOUR, UTC):%Y%m%dT%HZ}{self._end}"
+
+
+def as_kept(profile: Profile) -> Profile:
+    """Return a profile without the values that are not written down with it."""
+    return replace(profile, columns={name: _without_values(each) for name, each in profile.columns.items()})
+
+
+def _without_values(column: ColumnProfile) -> ColumnProfile:
+    if isinstance(column, NumericProfile) and column.sample is not None:
+        return replace(column, sample=None) if column.sample.size > WRITTEN_SAMPLE else column
+    return column
 
 
 def digest_of(reference: Profile) -> str:
