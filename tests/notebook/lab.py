@@ -86,16 +86,19 @@ def write_notebook(path: Path, *cells: str) -> None:
     nbformat.write(notebook, path)
 
 
-def open_notebook(page: Page, address: str, name: str, *, dark: bool = False) -> None:
+def open_notebook(page: Page, address: str, name: str) -> None:
     """Open a notebook alone on the page, and wait until its kernel is there."""
     page.goto(f"{address}/lab/tree/{name}?reset&token={TOKEN}")
     page.wait_for_selector(".jp-Notebook .jp-CodeCell")
     page.wait_for_function("window.jupyterapp !== undefined")
-    theme = "JupyterLab Dark" if dark else "JupyterLab Light"
-    command(page, "apputils:change-theme", {"theme": theme})
-    page.wait_for_selector(f'body[data-jp-theme-name="{theme}"]', state="attached")
     page.wait_for_function(_KERNEL_READY, timeout=60_000)
     page.evaluate("jupyterapp.shell.collapseLeft?.()")
+
+
+def choose_theme(page: Page, theme: str) -> None:
+    """Change JupyterLab's theme, and wait until it is so."""
+    command(page, "apputils:change-theme", {"theme": theme})
+    page.wait_for_selector(f'body[data-jp-theme-name="{theme}"]', state="attached")
 
 
 def command(page: Page, name: str, arguments: dict[str, Any] | None = None) -> None:

@@ -84,7 +84,7 @@ function stateOf(view) {
 }
 
 function problemOf(view, busy) {
-  if (busy && view.late) return { field: "", text: "the kernel has not answered; if it is gone, run the cell again" };
+  if (busy && view.late) return { field: "", text: "the kernel has not answered yet: it is busy with a cell, or gone" };
   const problem = view.model.get("problem");
   return problem?.text ? problem : null;
 }
