@@ -81,7 +81,7 @@ def look(question: Question, report: Report) -> Found:
         comparison,
         tuple(_trend(question, profile, current, roles)),
         _together(question, reference, current),
-        tuple(notes),
+        (*current.notes, *notes),
     )
 
 

@@ -29,8 +29,8 @@ class Endpoint:
         Its folder, named as it is.
     model, version : str
         The version whose requests are looked at.
-    package : Path
-        Its package.
+    package, digest : Path, str
+        Its package, and the content digest it is known by.
     roles : tuple of str
         What variants there are: ``stable``, ``candidate``, ``shadow``.
     """
@@ -39,6 +39,7 @@ class Endpoint:
     model: str
     version: str
     package: Path
+    digest: str = ""
     roles: tuple[str, ...] = ("stable",)
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from mlops_jupyter.monitoring.questions import Endpoint, Question
+    from mlops_jupyter.profiles.files import ProfileFile
     from mlops_jupyter.profiles.tables import Table
 
     Report = Callable[[str], None]
@@ -40,6 +42,8 @@ class Side:
         Shorter windows and their profiles, for the trend.
     roles : Mapping
         Which columns are predictions or scores, where that is known.
+    notes : tuple of str
+        What to know of it.
     """
 
     label: str
@@ -48,6 +52,7 @@ class Side:
     table: Table | None = None
     parts: tuple[tuple[Window, Profile], ...] = ()
     roles: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def find_reference(question: Question, report: Report) -> Side:
@@ -66,7 +71,7 @@ def find_reference(question: Question, report: Report) -> Side:
     if isinstance(given, Profile):
         return Side(question.labels.get("reference", "the given profile"), given)
     if isinstance(given, Path) and given.suffix == PROFILE_SUFFIX:
-        return _of_file(given, given.name)
+        return _of_file(given)
     if isinstance(given, Window):
         return _captured(_required(endpoint), given, question, report)
     table = _opened(given)
@@ -95,22 +100,32 @@ def find_given(question: Question, reference: Profile, report: Report) -> Side:
 
 
 def _of_package(endpoint: Endpoint) -> Side:
-    from mlops_jupyter.profiles.files import PACKAGE_FILE
-
-    path = endpoint.package / PACKAGE_FILE
-    if not path.exists():
+    found = package_profile(endpoint)
+    if found is None:
         raise NotFoundError(
             f"the package of {endpoint.model} {endpoint.version} has no reference profile",
             hint="package it again with --data, or give --reference df",
         )
-    return _of_file(path, f"the data of {endpoint.model} {endpoint.version}")
+    return Side(f"the data of {endpoint.model} {endpoint.version}", found.profile, roles=found.roles)
 
 
-def _of_file(path: Path, label: str) -> Side:
+def package_profile(endpoint: Endpoint) -> ProfileFile | None:
+    """Return the reference profile of the package that a deployment serves; None of one made without."""
+    return _reference(endpoint.package, endpoint.digest)
+
+
+@cache  # a package never changes, and verifying a large one takes longer than all the rest
+def _reference(package: Path, digest: str) -> ProfileFile | None:
+    from mlops_jupyter.packaging.profile import read_reference
+
+    return read_reference(package, digest or None)
+
+
+def _of_file(path: Path) -> Side:
     from mlops_jupyter.profiles.files import read_profile
 
     found = read_profile(path)
-    return Side(label, found.profile, roles=found.roles)
+    return Side(path.name, found.profile, roles=found.roles)
 
 
 def _captured(endpoint: Endpoint, window: Window, question: Question, report: Report) -> Side:

@@ -202,7 +202,7 @@ def endpoint_of(name: str) -> Endpoint:
     given = {share.role for share in serving.weights.shares}
     roles = tuple(role for role in ROLES if role in given)
     stable = serving.stable
-    return Endpoint(folder, read_model(folder), stable.version, Path(stable.package), roles)
+    return Endpoint(folder, read_model(folder), stable.version, Path(stable.package), stable.digest, roles)
 
 
 def reference_of(given: Any, window: Window | None) -> Any:

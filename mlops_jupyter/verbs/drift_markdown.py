@@ -50,7 +50,7 @@ def _cells(payload: Payload, column: ColumnValues) -> list[str]:
         f"{SYMBOLS[MARKS[column['verdict']]]} {column['verdict']}",
         value,
         bounds,
-        *([blocks(trend) or ABSENT] if payload["windows"] else []),
+        *([blocks(trend, payload["limits"][payload["measure"]][0]) or ABSENT] if payload["windows"] else []),
         _with_code(said),
     ]
 

@@ -18,14 +18,16 @@ class EffectValues(TypedDict):
     """One measure of one column.
 
     `measure` says what it really is: a column of categories has no Kolmogorov-Smirnov distance, and under
-    ``ks`` there is its total variation. Bounds are of 95 %; `p_adjusted` is Benjamini and Hochberg's over the
-    columns; `rows_needed` is how many rows it takes to be sure of an effect of the critical size.
+    ``ks`` there is its total variation. Bounds are of 95 %; `error` is by how much `value` may be wrong where
+    a window was counted in other cells; `p_adjusted` is Benjamini and Hochberg's over the columns;
+    `rows_needed` is how many rows it takes to be sure of an effect of the critical size.
     """
 
     measure: str
     value: float
     low: float
     high: float
+    error: float
     p: float | None
     p_adjusted: float | None
     rows_needed: int
@@ -112,11 +114,13 @@ class SelectionValues(TypedDict):
 class MultivariateValues(TypedDict):
     """Whether all columns together tell the windows apart.
 
-    `auc` with its bounds is that of a classifier that was trained to, `features` are what it looks at most;
+    `auc` with its bounds is that of a classifier that was trained to; `verdict` judges its lower bound.
+    `features` are what it looks at, and by how much the AUC falls without each;
     `reconstruction` is the error of the reference's principal components on current rows, `usual` its range
     on the reference.
     """
 
+    verdict: Verdict
     auc: float
     low: float
     high: float

@@ -132,6 +132,7 @@ def _effect(effect: Effect) -> EffectValues:
         "value": _number(effect.value) or 0.0,
         "low": _number(effect.low) or 0.0,
         "high": _number(effect.high) or 0.0,
+        "error": _number(effect.error) or 0.0,
         "p": _number(effect.p),
         "p_adjusted": _number(effect.p_adjusted),
         "rows_needed": effect.rows_needed,
@@ -150,6 +151,7 @@ def _trend(column: ColumnDrift, trend: list[Comparison | None]) -> dict[str, lis
 def _together(together: Together) -> MultivariateValues:
     test, pca = together.two_sample, together.pca
     return {
+        "verdict": _verdict(test.low),
         "auc": test.auc,
         "low": test.low,
         "high": test.high,
@@ -158,6 +160,13 @@ def _together(together: Together) -> MultivariateValues:
         "reconstruction": _number(pca.value),
         "usual": [_number(bound) or 0.0 for bound in pca.reference],
     }
+
+
+def _verdict(low: float) -> Verdict:
+    from mlops_jupyter.stats.multivariate import AUC_LIMITS
+
+    warning, critical = AUC_LIMITS
+    return "CRITICAL" if low > critical else "WARNING" if low > warning else "OK"
 
 
 def _moment(moment: datetime) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,7 +17,7 @@ from mlops_jupyter.verbs.drift_words import (
     unnamed,
     when,
 )
-from mlops_jupyter.verbs.results import Bar, Facts, Note, Quantity, Sayings, Shape, Sparkline, Table, Titled
+from mlops_jupyter.verbs.results import Bar, Facts, Note, Sayings, Shape, Sparkline, Table, Titled
 from mlops_jupyter.verbs.values import number
 
 if TYPE_CHECKING:
@@ -171,15 +172,13 @@ def multivariate(payload: Payload) -> Iterator[Block]:
     found = payload["multivariate"]
     if found is None:
         return
-    apart = found["low"] > 0.5
-    words = f"a classifier tells the windows apart with an AUC of {number(found['auc'])}"
-    bounds = f"95 % between {number(found['low'])} and {number(found['high'])}"
-    yield Note(
-        f"{words if apart else words.replace('tells', 'hardly tells')} ({bounds})", "warn" if apart else "ok"
-    )
+    bounds = f"95 % between {number(found['low'])} and {number(found['high'])}, 0.5 is a guess"
+    apart = found["verdict"] != "OK"
+    words = "tells current rows from the reference's" if apart else "hardly tells the windows apart"
+    yield Note(f"a classifier {words}: AUC {number(found['auc'])} ({bounds})", MARKS[found["verdict"]])
     if apart and found["features"]:
-        rows = tuple((name, Quantity(100 * share, "%")) for name, share in found["features"])
-        yield Table(("it looks at", "share"), rows)
+        rows = tuple((name, number(lost)) for name, lost in found["features"])
+        yield Table(("without it", "AUC falls by"), rows)
     if found["reconstruction"] is not None:
         low, high = found["usual"]
         beyond = not low <= found["reconstruction"] <= high
@@ -193,4 +192,5 @@ def notes(payload: Payload) -> Iterator[Note]:
     """Yield what to know of the comparison."""
     yield from (Note(text.replace("`", "")) for text in payload["notes"])
     if payload["windows"] and drifted(payload["columns"]):
-        yield Note(f"trend: dashed is where WARNING begins; times are UTC from {payload['windows'][0]}")
+        begin = datetime.fromisoformat(payload["windows"][0]).astimezone()
+        yield Note(f"trend: dashed is where WARNING begins; the first window is of {begin:%Y-%m-%d %H:%M %Z}")

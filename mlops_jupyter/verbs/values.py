@@ -64,7 +64,7 @@ def _drawn(value: Bar | Sparkline | Shape | Titled | Sayings) -> Shown:
     if isinstance(value, Bar):
         return Shown(value.text or number(value.value), number=True, fraction=True, drawn=value)
     if isinstance(value, Sparkline):
-        return Shown(blocks(value.values), more=value.about, drawn=value)
+        return Shown(blocks(value.values, value.limit or 0.0), more=value.about, drawn=value)
     if isinstance(value, Shape):
         return Shown(blocks(_fewer(value.shares)), more=value.about, drawn=value)
     if isinstance(value, Titled):
@@ -72,15 +72,17 @@ def _drawn(value: Bar | Sparkline | Shape | Titled | Sayings) -> Shown:
     return Shown("; ".join(value.lines).replace("`", ""), drawn=value)
 
 
-def blocks(values: Sequence[float | None]) -> str:
+def blocks(values: Sequence[float | None], full: float = 0.0) -> str:
     """Return numbers of at least 0 as blocks of eight heights, a space where there is none.
+
+    The greatest of them is of full height, or `full` where all are less.
 
     Examples
     --------
     >>> blocks((0, 1, 2, None, 4))
     '▁▃▅ █'
     """
-    most = max((value for value in values if value is not None), default=0.0) or 1.0
+    most = max([full, *(value for value in values if value is not None)]) or 1.0
     heights = (None if value is None else min(int(8 * max(value, 0) / most), 7) for value in values)
     return "".join(" " if height is None else _BLOCKS[height] for height in heights)
 
