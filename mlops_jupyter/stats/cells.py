@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Counts = NDArray[np.int64]
 
+ONE_SIDED = 0.025
+"""Where chi-square finds a difference less sure than this, no lower bound is claimed."""
+
 FLOOR = 1e-4
 """Least share of a cell in PSI: an empty cell would make it infinite."""
 
@@ -135,6 +138,11 @@ def _estimated(
     bias, variance = delta_method(found, shares, rows)
     p = chi_square_p(chi_square(reference, current), _filled(reference, current) - 1)
     effect = estimate(found.value, bias=bias, variance=variance, rows=rows, p=p)
+    if dense[0] is not reference:
+        p = chi_square_p(chi_square(*dense), _filled(*dense) - 1)
+    if p is None or p > ONE_SIDED:
+        # one rare level that 30 rows happen to lack has no slope, so the delta method would be sure of it
+        effect = replace(effect, low=0.0)
     # what leaves one bin enters the next
     steepest = max(float(np.abs(np.diff(slopes)).sum()) for slopes in found.slopes)
     observed = found.value if dense[0] is reference else divergence(*_shares(reference, current)).value

@@ -42,17 +42,21 @@ def kolmogorov_smirnov(reference: NumericProfile, current: NumericProfile) -> Es
     )
 
 
+FAR = 1e150
+"""Standard deviations whose square is still a number."""
+
+
 def mean_difference(reference: NumericProfile, current: NumericProfile) -> Estimate:
     """Return the difference of the means in standard deviations of the reference, without its sign."""
     scale = reference.deviation or robust_deviation(reference)
     rows = (reference.finite, current.finite)
-    variance = (reference.deviation / scale) ** 2 / rows[0] + (current.deviation / scale) ** 2 / rows[1]
-    observed = abs(current.mean - reference.mean) / scale
-    p = normal_p(observed / np.sqrt(variance)) if variance > 0 else None
+    with np.errstate(over="ignore"):  # infinite where floats end: then nothing is claimed
+        spreads = np.square(np.array([reference.deviation, current.deviation]) / scale)
+        observed = float(np.abs(np.float64(current.mean) / scale - reference.mean / scale))
+    variance = float(spreads[0] / rows[0] + spreads[1] / rows[1])
+    p = normal_p(observed / np.sqrt(variance)) if 0 < variance < np.inf else None
     effect = estimate(observed, bias=0.0, variance=variance, rows=rows, p=p)
-    return replace(
-        effect, row_variance=max((reference.deviation / scale) ** 2, (current.deviation / scale) ** 2)
-    )
+    return replace(effect, row_variance=float(spreads.max()))
 
 
 def robust_deviation(profile: NumericProfile) -> float:
