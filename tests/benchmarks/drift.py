@@ -105,12 +105,12 @@ def windows(plan: Plan, rows: int) -> Path:
 
 def show(methods: Sequence[Running]) -> None:
     """Print what each did."""
-    print(f"\n{'':30}{'CPU s':>9}{'wall s':>9}{'peak MB':>9}{'over data':>11}{'imports s':>11}  found")
+    print(f"\n{'':30}{'CPU s':>9}{'wall s':>9}{'peak MB':>9}{'over data':>11}{'warm-up s':>11}  found")
     for each in methods:
         cells = (each.median(figure) for figure in ("cpu_s", "wall_s", "peak_mb", "over_data_mb"))
         cpu, wall, peak, over = cells
         found = " / ".join(map(str, each.turns[-1].counts()))
-        row = f"{each.method.name:30}{cpu:9.2f}{wall:9.2f}{peak:9.0f}{over:11.0f}{each.imports_cpu_s:11.1f}"
+        row = f"{each.method.name:30}{cpu:9.2f}{wall:9.2f}{peak:9.0f}{over:11.0f}{each.first_cpu_s:11.1f}"
         print(f"{row}  {found}", flush=True)
 
 

@@ -64,11 +64,12 @@ class Turn:
 
 @dataclass
 class Running:
-    """A method's process, which has read both windows, and its turns so far."""
+    """A method's process, which has read both windows and is warm, and its turns so far."""
 
     method: Method
     process: subprocess.Popen[str]
-    imports_cpu_s: float
+    ready_cpu_s: float
+    first_cpu_s: float
     turns: list[Turn] = field(default_factory=list)
 
     def take_turn(self) -> None:
@@ -117,7 +118,7 @@ def running(method: Method, python: Path, folder: Path) -> Iterator[Running]:
         env=environment(),
     )
     try:
-        yield Running(method, process, answered(process)["imports_cpu_s"])
+        yield Running(method, process, **answered(process))
     finally:
         process.kill()
         process.communicate()
