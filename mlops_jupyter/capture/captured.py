@@ -279,7 +279,7 @@ def fitted(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     """Return a record batch with the columns of a schema; what it has not, or of another kind, is missing."""
     import pyarrow as pa
 
-    if batch.schema.equals(schema):
+    if len(batch.schema) == len(schema) and all(map(_same, batch.schema, schema)):
         return batch
     arrays = [_as_type(batch, field) for field in schema]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
@@ -289,7 +289,7 @@ def _as_type(batch: pa.RecordBatch, field: pa.Field) -> pa.Array:
     import pyarrow as pa
 
     at = batch.schema.get_field_index(field.name)
-    if at >= 0 and batch.schema.field(at).metadata == field.metadata:
+    if at >= 0 and batch.schema.field(at).metadata == field.metadata:  # hashes are not among plain values
         try:
             return batch.column(at).cast(field.type)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
@@ -306,6 +306,10 @@ def schema_of(files: Sequence[CapturedFile]) -> pa.Schema | None:
     fields = {field.name: field for schema in reversed(found) for field in schema}
     order = dict.fromkeys(name for schema in found for name in schema.names)
     return pa.schema([fields[name] for name in order]) if found else None
+
+
+def _same(one: pa.Field, other: pa.Field) -> bool:
+    return bool(one.equals(other, check_metadata=True))
 
 
 def _role(field: pa.Field) -> bytes:

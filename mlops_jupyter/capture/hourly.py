@@ -19,7 +19,7 @@ from mlops_jupyter.stats.profiles import Profile, merged
 from .captured import CapturedBatch, CapturedTable, Selection, fitted, in_batches, schema_of
 from .files import captured_files, read_batches
 from .hours import hours_of, seen_in
-from .keeping import FOLDER, Kept, KeptProfiles, as_kept
+from .keeping import FOLDER, Kept, KeptProfiles, as_kept, prune
 from .windows import HOUR, Window
 
 if TYPE_CHECKING:
@@ -81,6 +81,8 @@ def each_hour(
     selection = Selection(window, variant, answered=True)
     hours = _Hours(tuple(files), folder, reference, selection, now or datetime.now(UTC))
     yield from hours.profiles()
+    if hours.kept:
+        prune(deployment / FOLDER)
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +114,7 @@ class _Hours:
     ) -> None:
         self._files, self._reference, self._selection, self._now = files, reference, selection, now
         self._kept = KeptProfiles(folder, reference, selection.variant)
+        self.kept = 0  # of how many hours a profile was written
         self._seen = seen_in(files, folder, selection.window) if files else {}
 
     def profiles(self) -> Iterator[tuple[datetime, Profile]]:
@@ -139,6 +142,7 @@ class _Hours:
         if wanted.whole and wanted.new:
             profile = as_kept(profile)  # today as tomorrow, when it is read again
             self._kept.write(hour, Kept(profile, {**wanted.kept.files, **wanted.rows}))
+            self.kept += 1
         return profile
 
     def _counted(self, wanted: Mapping[int, _Wanted]) -> dict[int, list[Profile]]:

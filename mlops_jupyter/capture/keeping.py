@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -27,6 +28,7 @@ FOLDER: Final = "profiles"
 SUFFIX: Final = ".profile"
 _DIGEST: Final = 8  # hex digits of it in a folder's name
 _HOUR: Final = 3600
+MOST: Final = 2**30  # bytes of all that is kept of a deployment
 
 
 class _Written(msgspec.Struct):
@@ -85,6 +87,28 @@ class KeptProfiles:
 
     def _path(self, hour: int) -> Path:
         return self._folder / f"{datetime.fromtimestamp(hour * _HOUR, UTC):%Y%m%dT%HZ}{self._end}"
+
+
+def prune(folder: Path, most: int = MOST) -> int:
+    """Remove the profiles that were kept longest ago, where all of a deployment take more than they may.
+
+    Returns
+    -------
+    int
+        How many were removed.
+    """
+    found = []
+    for path in folder.rglob(f"*{SUFFIX}"):
+        with suppress(OSError):  # another may be at it as well
+            about = path.stat()
+            found.append((about.st_mtime, about.st_size, path))
+    over, removed = sum(size for _, size, _ in found) - most, 0
+    for _, size, path in sorted(found):
+        if over <= 0:
+            break
+        path.unlink(missing_ok=True)
+        over, removed = over - size, removed + 1
+    return removed
 
 
 def as_kept(profile: Profile) -> Profile:

@@ -111,6 +111,13 @@ def test_what_was_captured_otherwise_before_is_missing_and_what_is_new_was_not_t
     assert [row["distance"] for row in rows_of(found)] == [0, 1, 5]
 
 
+def test_hashes_of_before_are_not_taken_for_values(traffic):
+    traffic.send(minutes(2), capture_hashed=("origin",))
+    traffic.send(minutes(2, THEN + HOUR))
+    found = captured_rows(traffic.folder, Selection(DAY))
+    assert [row["origin"] for row in rows_of(found)] == [None, None, "JFK", "LGA"]
+
+
 def test_a_table_can_be_filtered_by_arrow(traffic):
     traffic.send(minutes(6))
     table = captured_table(traffic.folder, None, DAY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 from datetime import timedelta
@@ -13,7 +14,7 @@ from mlops_jupyter.capture import hourly
 from mlops_jupyter.capture.captured import captured_table
 from mlops_jupyter.capture.files import captured_files
 from mlops_jupyter.capture.hourly import hourly_profiles
-from mlops_jupyter.capture.keeping import FOLDER
+from mlops_jupyter.capture.keeping import FOLDER, prune
 from mlops_jupyter.capture.windows import HOUR, Window
 from mlops_jupyter.profiles.profiling import profile_table
 from mlops_jupyter.stats.numeric_profile import NumericProfile
@@ -202,6 +203,19 @@ def test_where_nothing_can_be_kept_all_is_counted_again(traffic, monkeypatch, co
     (traffic.folder / FOLDER).write_text("a file in the way")
     assert [by_hour(profiles(traffic)), by_hour(profiles(traffic))] == [{0: 60}, {0: 60}]
     assert counted == [60, 60]
+
+
+def test_what_was_kept_longest_ago_goes_where_it_is_too_much(traffic):
+    traffic.send(minutes(180))
+    profiles(traffic)
+    sizes = {}
+    for number, path in enumerate(sorted((traffic.folder / FOLDER).rglob("*.profile"), reverse=True)):
+        os.utime(path, (number, number))
+        sizes[path.name] = path.stat().st_size
+    assert prune(traffic.folder / FOLDER, sum(sizes.values())) == 0
+    assert prune(traffic.folder / FOLDER, sum(sizes.values()) - 1) == 1
+    assert kept(traffic) == ["20261120T10Z.profile", "20261120T11Z.profile"]
+    assert by_hour(profiles(traffic)) == {0: 60, 1: 60, 2: 60}
 
 
 def test_hidden_columns_stay_in_it_and_say_why(traffic):
