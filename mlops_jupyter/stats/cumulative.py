@@ -35,11 +35,20 @@ class Cumulative(NamedTuple):
 
 
 @lru_cache(maxsize=1)  # two measures ask for the same pair, one after the other
-def cumulative(reference: NumericProfile, current: NumericProfile) -> Cumulative:
-    """Return both distributions: of the raw values where both have them, else at the cells' ends."""
+def cumulative(reference: NumericProfile, current: NumericProfile, *, infinite: bool = True) -> Cumulative:
+    """Return both distributions: of the raw values where both have them, else at the cells' ends.
+
+    Parameters
+    ----------
+    reference, current : NumericProfile
+    infinite : bool
+        Whether infinite values count.
+    """
     if reference.sample is not None and current.sample is not None:
-        return _of_samples(reference.sample, current.sample)
-    shares = [np.cumsum(one.counts[:-1]) / one.count for one in (reference, current)]
+        samples = reference.sample, current.sample
+        return _of_samples(*(samples if infinite else (values[np.isfinite(values)] for values in samples)))
+    counts = [one.counts if infinite else finite_counts(one) for one in (reference, current)]
+    shares = [np.cumsum(cells[:-1]) / cells.sum() for cells in counts]
     return Cumulative(reference.edges.values, shares[0], shares[1], exact=False)
 
 

@@ -28,11 +28,12 @@ FENCE = 20.0
 
 
 def wasserstein(reference: NumericProfile, current: NumericProfile) -> Estimate:
-    """Return ``integral |F_ref - F_cur| dx`` in robust standard deviations of the reference (IQR / 1.349).
+    """Return ``integral |F_ref - F_cur| dx`` of the finite values.
 
-    A row at ``y`` moves the integral by the sign of the difference, summed to the right of ``y``: its
-    variance over the rows is the delta method's. What chance alone makes of the integral is taken off in
-    quadrature.
+    It is told in robust standard deviations of the reference (IQR / 1.349). A row at ``y`` moves the
+    integral by the sign of the difference, summed to the right of ``y``: its variance over the rows is the
+    delta method's. What chance alone makes of the integral is taken off in quadrature. Within a cell both
+    distributions are read as straight lines.
     """
     scale, rows = robust_deviation(reference), (reference.finite, current.finite)
     low, high = quantiles(reference, np.array([0.25, 0.75])).tolist()
@@ -70,11 +71,11 @@ class _Pieces(NamedTuple):
 
 
 def _pieces(reference: NumericProfile, current: NumericProfile) -> _Pieces:
-    both = cumulative(reference, current)
+    both = cumulative(reference, current, infinite=False)
     if not both.exact:
         both = _with_tails(both, reference, current)
     difference = both.reference - both.current
-    rows = (reference.count, current.count)
+    rows = (reference.finite, current.finite)
     return _Pieces(
         at=both.at,
         left=difference[:-1],

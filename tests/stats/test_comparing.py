@@ -340,9 +340,9 @@ def test_an_effect_that_its_error_may_carry_over_a_limit_is_inconclusive():
     coarse = reference_profile(normal(), cells=12)
     reference = numbers(normal(60_000))
     counter = NumericCounter(coarse.edges)
-    counter.add(normal(50_000, 0.4))
+    counter.add(normal(50_000, 0.507))  # Kolmogorov-Smirnov: 0.2
     moved, error = rebinned(counter.profile(), reference.edges)
     found = compare(window(x=reference), window(x=moved), measure="ks")["x"]
-    assert error > 0.02
+    assert error > 0.01
     assert found.verdict == "INCONCLUSIVE"
     assert "counted by another reference's edges" in found.reason

@@ -92,7 +92,7 @@ def test_levels_are_named_with_their_shares(rng):
     words = said_of_levels(before, now)
     assert words[0].startswith("new level `F`, 4.7 %")
     assert words[1].startswith("level `E` gone, 2")
-    assert words[2].startswith("`A` 2")
+    assert words[2] == "`A` 19.7 % to 40.7 %"
 
 
 def test_many_new_levels_are_counted_together(rng):
