@@ -139,10 +139,9 @@ def _moment(given: Moment | None, option: str) -> datetime | None:
     if given is None:
         return None
     try:
-        if isinstance(given, date) and not isinstance(given, datetime):
-            given = given.isoformat()
-        moment = given if isinstance(given, datetime) else datetime.fromisoformat(given.strip())
-        return moment.astimezone(UTC)
+        # by its text, for a naive Timestamp of pandas is a datetime that `astimezone` refuses
+        text = given.isoformat() if isinstance(given, date) else given.strip()
+        return datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         raise UsageError(f"--{option} cannot be {str(given)!r}", hint=_HOW) from None
 

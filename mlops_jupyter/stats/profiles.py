@@ -84,6 +84,8 @@ def merged(profiles: Sequence[Profile]) -> Profile:
     """
     if not profiles:
         raise DataError("there is no profile to merge")
+    if len(profiles) == 1:
+        return profiles[0]
     names = dict.fromkeys(name for profile in profiles for name in profile.columns)
     return Profile(
         columns={name: _column(name, profiles) for name in names},

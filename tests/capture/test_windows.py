@@ -58,6 +58,12 @@ def test_times_without_a_zone_are_local_and_a_date_is_the_beginning_of_its_day(b
         assert window_of(since=moment, now=NOW).since == began
 
 
+def test_a_timestamp_of_pandas_is_a_time_with_a_zone_or_without(berlin):
+    window = window_of(since=pd.Timestamp("2013-07-01"), until=pd.Timestamp("2013-08-01", tz="UTC"))
+    assert window.since == datetime(2013, 6, 30, 22, tzinfo=UTC)
+    assert window.until == datetime(2013, 8, 1, tzinfo=UTC)
+
+
 def test_it_is_shown_in_local_time(berlin):
     assert str(window_of(since="2026-11-20T10:00Z", now=NOW)) == "2026-11-20 11:00 to 13:30 CET"
     assert str(window_of("1d", now=NOW)) == "2026-11-19 13:30 to 2026-11-20 13:30 CET"

@@ -114,6 +114,11 @@ def test_a_window_of_windows_begins_with_the_first_and_ends_with_the_last():
     assert (whole.begun, whole.ended, whole.rows) == (start, start + 3 * hour, 3)
 
 
+def test_a_profile_alone_is_what_it_was():
+    alone = everything()
+    assert merged([alone]) is alone
+
+
 def test_nothing_cannot_be_merged():
     with pytest.raises(DataError, match="no profile to merge"):
         merged([])
