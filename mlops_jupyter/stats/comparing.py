@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from mlops_jupyter.errors import DataError, NotFoundError, did_you_mean
-from mlops_jupyter.stats.bounds import LEAST_ROWS
 from mlops_jupyter.stats.column_drift import ColumnDrift, Role, measured_column
 from mlops_jupyter.stats.measures import (
     INSTEAD,
@@ -17,6 +16,7 @@ from mlops_jupyter.stats.measures import (
     checked_limits,
     checked_measure,
 )
+from mlops_jupyter.stats.profiles import Unreadable
 from mlops_jupyter.stats.significance import benjamini_hochberg
 from mlops_jupyter.stats.units import percent
 from mlops_jupyter.stats.verdicts import RANKS, UNREACHABLE, Effect, Verdict, judge, rows_needed
@@ -24,7 +24,7 @@ from mlops_jupyter.stats.verdicts import RANKS, UNREACHABLE, Effect, Verdict, ju
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mlops_jupyter.stats.profiles import Profile
+    from mlops_jupyter.stats.profiles import ColumnProfile, Profile
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +72,7 @@ class Comparison:
         measure = checked_measure(measure or self.measure)
         known = checked_limits(self.limits | dict(limits or {}))
         return _ranked(
-            [_judged(column, measure, known, self.rows) for column in self.columns], measure, known, self.rows
+            [_judged(column, measure, known) for column in self.columns], measure, known, self.rows
         )
 
 
@@ -115,7 +115,7 @@ def compare(
         )
         for name in names
     ]
-    columns = [_judged(column, measure, known, rows) for column in _with_adjusted_p(columns)]
+    columns = [_judged(column, measure, known) for column in _with_adjusted_p(columns)]
     return _ranked(columns, measure, known, rows)
 
 
@@ -129,18 +129,30 @@ def _with_adjusted_p(columns: list[ColumnDrift]) -> list[ColumnDrift]:
     return [replace(column, effects=effects) for column, effects in zip(columns, adjusted, strict=True)]
 
 
-def _judged(
-    column: ColumnDrift, measure: str, limits: dict[str, Limits], rows: tuple[int, int]
-) -> ColumnDrift:
+def _judged(column: ColumnDrift, measure: str, limits: dict[str, Limits]) -> ColumnDrift:
     if not column.effects:
         return column
-    effects = {name: _limited(effect, limits[name], rows[0]) for name, effect in column.effects.items()}
-    selected = effects.get(measure) or effects.get(INSTEAD.get(measure, ""))
+    effects = {
+        name: _limited(effect, limits[name], _rows(column.reference, name))
+        for name, effect in column.effects.items()
+    }
+    selected = effects.get(measure) or effects.get(INSTEAD.get(measure, "")) or effects["missing"]
     verdict, reason = _verdict(column, effects, selected)
-    needed = selected.rows_needed if selected else LEAST_ROWS
     return replace(
-        column, effects=effects, selected=selected, verdict=verdict, reason=reason, rows_needed=needed
+        column,
+        effects=effects,
+        selected=selected,
+        verdict=verdict,
+        reason=reason,
+        rows_needed=selected.rows_needed,
     )
+
+
+def _rows(profile: ColumnProfile | None, measure: str) -> int:
+    """Return the rows that a measure sees: missing ones are a bin of PSI and JS, and nothing to others."""
+    if profile is None or isinstance(profile, Unreadable):
+        return 0
+    return profile.rows if measure in ("psi", "js", "missing") else profile.count
 
 
 def _limited(effect: Effect, limits: Limits, reference_rows: int) -> Effect:
@@ -148,11 +160,13 @@ def _limited(effect: Effect, limits: Limits, reference_rows: int) -> Effect:
     return replace(effect, limits=limits, rows_needed=needed)
 
 
-def _verdict(column: ColumnDrift, effects: dict[str, Effect], selected: Effect | None) -> tuple[Verdict, str]:
-    rows = column.current.rows if column.current else 0
-    found = [_own_verdict(selected, rows)] if selected else []
-    found += [(judge(effects["missing"], rows, 0), _missing_reason(column))] if "missing" in effects else []
-    found += [*column.alarms, _coarse(effects, selected, rows)]
+def _verdict(column: ColumnDrift, effects: dict[str, Effect], selected: Effect) -> tuple[Verdict, str]:
+    found = [
+        _own_verdict(selected, _rows(column.current, selected.measure)),
+        (judge(effects["missing"], 0, 0), _missing_reason(column)),
+        *column.alarms,
+        _coarse(effects, selected),
+    ]
     verdict = min((one[0] for one in found), key=RANKS.__getitem__)
     reasons = [reason for one, reason in found if one == verdict and reason]
     return verdict, reasons[0] if reasons and verdict != "OK" else ""
@@ -177,13 +191,13 @@ def _missing_reason(column: ColumnDrift) -> str:
     return f"missing in {percent(now)} of the rows, was in {percent(before)}"
 
 
-def _coarse(effects: dict[str, Effect], selected: Effect | None, rows: int) -> tuple[Verdict, str]:
+def _coarse(effects: dict[str, Effect], selected: Effect) -> tuple[Verdict, str]:
     """Return Kolmogorov-Smirnov's verdict where one value is so frequent that the deciles are nearly one."""
     finer = effects.get("ks")
-    if not (selected and finer) or selected.measure not in ("psi", "js") or selected.cells > COARSE:
+    if not finer or selected.measure not in ("psi", "js") or selected.cells > COARSE:
         return "OK", ""
-    verdict = judge(finer, rows, 0)
-    if RANKS[verdict] >= RANKS[judge(selected, rows, 0)]:
+    verdict = judge(finer, 0, 0)
+    if RANKS[verdict] >= RANKS[judge(selected, 0, 0)]:
         return "OK", ""
     return verdict, f"one value fills {selected.measure.upper()}'s bins, but KS is {finer.value:.3g}"
 

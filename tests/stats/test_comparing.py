@@ -152,6 +152,19 @@ def test_a_handful_of_rows_is_inconclusive_and_says_how_many_it_takes(rows, shif
     assert found.words == []
 
 
+@pytest.mark.parametrize("measure", ["psi", "ks", "mean", "missing"])
+def test_five_missing_values_are_inconclusive_by_every_measure(measure):
+    assert drift_of(normal(), np.full(5, np.nan), measure=measure).verdict == "INCONCLUSIVE"
+
+
+def test_rows_without_a_value_do_not_count_towards_the_rows_that_a_distance_takes():
+    before, now = (np.append(normal(n), np.full(9_900, np.nan)) for n in (ROWS, 100))
+    assert (
+        drift_of(before, now, measure="ks", limits={"missing": (1, 1)}).reason
+        == "100 rows; a verdict takes 187"
+    )
+
+
 def test_a_reference_that_is_too_short_says_so():
     found = drift_of(normal(50), normal())
     assert (found.verdict, found.rows_needed) == ("INCONCLUSIVE", UNREACHABLE)
