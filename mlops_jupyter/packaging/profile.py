@@ -164,7 +164,7 @@ def _answers(
 
 
 def _labels(values: Any, classes: list[Any] | None) -> Values:
-    """Return labels by their classes, all of them known; values are numbers."""
+    """Return labels as levels, though they be numbers; values are what they are."""
     if not classes or not {type(label) for label in classes} <= {str, int}:
         return of_numpy(values)
     return Codes(classes, positions_of(values, classes))
