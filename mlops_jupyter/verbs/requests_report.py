@@ -100,6 +100,8 @@ class RequestsReport(Result):
     def _nothing(self) -> str:
         if self.captured is None:
             return f"nothing is captured: mlops predict {self.deployment} DATA sends some"
+        if self.window.since <= self.captured.first and self.captured.last < self.window.until:
+            return f"{self.captured.rows:,} rows are captured in that time, but none{self._sought}"
         first, last = (
             f"{each.astimezone():%Y-%m-%d %H:%M %Z}" for each in (self.captured.first, self.captured.last)
         )
