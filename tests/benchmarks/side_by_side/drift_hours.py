@@ -18,7 +18,7 @@ from drift_turns import say
 from mlops_jupyter.profiles.profiling import profile_table
 from mlops_jupyter.stats.profiles import Profile, merged
 
-HOURS, ROWS, DIFFERENT, DAY = 1000, 1000, 50, 24
+HOURS, ROWS, DIFFERENT, DAY = 1000, 1000, 24, 24
 
 
 def main() -> None:

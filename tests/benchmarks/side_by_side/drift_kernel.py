@@ -16,7 +16,7 @@ from jupyter_client.manager import start_new_kernel
 if TYPE_CHECKING:
     from jupyter_client.blocking import BlockingKernelClient
 
-CELLS = 15
+CELLS = 9
 LIMIT = 60
 SETUP = """
 %load_ext mlops_jupyter
