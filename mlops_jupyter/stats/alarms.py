@@ -56,9 +56,17 @@ def categorical_alarms(reference: CategoricalProfile, current: CategoricalProfil
 
 
 def out_of_range(reference: NumericProfile, current: NumericProfile) -> int:
-    """Return how many current values lie below the reference's least or above its greatest."""
+    """Return how many current values lie below the reference's least or above its greatest.
+
+    Infinite ones are within it where the reference has such.
+    """
     if not reference.finite:
         return 0
+    known = zip(current.infinite, reference.infinite, strict=True)
+    return max(0, _beyond(reference, current) - sum(rows for rows, there in known if there))
+
+
+def _beyond(reference: NumericProfile, current: NumericProfile) -> int:
     low, high = reference.minimum, reference.maximum
     if current.sample is not None:
         return int(np.count_nonzero((current.sample < low) | (current.sample > high)))
@@ -180,7 +188,10 @@ def _new_levels(reference: CategoricalProfile, current: CategoricalProfile) -> A
     if not hits or min(reference.count, current.count) < LEAST_ROWS:
         return None
     names = listed([f"`{level}`" for level, _ in new]) or "levels too rare to name"
-    low = rate_difference((0, reference.count), (hits, current.count)).low
+    once = sum(rows == 1 for rows in reference.levels.values())
+    if hits / current.count <= once / reference.count:
+        return None  # by Good and Turing (1953): so much is of levels that the reference happens to lack
+    low = rate_difference((once, reference.count), (hits, current.count)).low
     return _graded(low, RANGE_LIMITS, f"new: {names}, {percent(hits / current.count)} of the values")
 
 

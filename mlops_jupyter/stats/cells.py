@@ -155,11 +155,14 @@ def pooled(reference: Counts, current: Counts) -> tuple[Counts, Counts]:
     """Return the counts with sparse cells thrown together, for estimates and bounds.
 
     The delta method holds where cells have some rows; of cells with one or two the divergences tell of the
-    shortness of the window. Pooling can only lessen a divergence, so bounds stay on the safe side.
+    shortness of the window. And what a short reference happens to lack is no cell of its own but one of its
+    rare ones: beside them it is judged. Pooling can only lessen a divergence, so bounds stay safe.
     """
     rows = _rows(reference, current)
     expected = (reference / rows[0] + current / rows[1]) / 2 * min(rows)
     sparse = (expected < SPARSE) & (expected > 0)
+    if ((reference == 0) & (current > 0)).any():
+        sparse |= (reference < SPARSE) & (expected > 0)
     if np.count_nonzero(sparse) < 2:
         return reference, current
     kept = ~sparse
