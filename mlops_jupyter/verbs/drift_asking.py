@@ -156,9 +156,7 @@ def _positive(text: str, limit: float | str) -> float:
     except ValueError:
         number = math.nan
     if not 0 < number < math.inf:
-        raise UsageError(
-            f"--limit cannot be {str(limit)!r}", hint="a number above 0: 0.2, or two: 0.1,0.3"
-        )
+        raise UsageError(f"--limit cannot be {str(limit)!r}", hint="a number above 0: 0.2, or two: 0.1,0.3")
     return number
 
 

@@ -65,8 +65,14 @@ def _fill(axes: Axes, cells: Sequence[Sequence[float | None]], limits: Sequence[
     colours = LinearSegmentedColormap.from_list(
         "drift", [(0, "#f3f3f3"), (0.25, "#f0e0bd"), (0.5, "#E69F00"), (0.75, "#D55E00"), (1, "#5e2700")]
     )
-    colours.set_bad(alpha=0)
-    axes.pcolormesh(values, cmap=colours, vmin=0, vmax=2 * limits[1], edgecolors="white", linewidth=1.5)
+    axes.pcolormesh(
+        np.ma.masked_invalid(values),
+        cmap=colours,
+        vmin=0,
+        vmax=2 * limits[1],
+        edgecolors="white",
+        linewidth=1.5,
+    )
     axes.invert_yaxis()
 
 

@@ -70,10 +70,10 @@ def message_of(payload: Payload) -> str:
     found = drifted(payload["columns"])
     if not found:
         return f"{_who(payload)} is distributed as {payload['reference']['label']}"
-    return f"How {listed(found[:6])} changed since {payload['reference']['label']}"
+    return f"How {listed(found, most=4)} changed since {payload['reference']['label']}"
 
 
-def listed(columns: Sequence[ColumnValues]) -> str:
+def listed(columns: Sequence[ColumnValues], most: int = 2 * _MOST_NAMED) -> str:
     """Return the names of columns, the first ones when they are many.
 
     Examples
@@ -82,8 +82,8 @@ def listed(columns: Sequence[ColumnValues]) -> str:
     'a, b and c'
     """
     names = [column["name"] for column in columns]
-    if len(names) > 2 * _MOST_NAMED:
-        names = [*names[: 2 * _MOST_NAMED - 1], f"{len(names) - 2 * _MOST_NAMED + 1} more"]
+    if len(names) > most:
+        names = [*names[: most - 1], f"{len(names) - most + 1} more"]
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 

@@ -49,6 +49,16 @@ def test_longer_windows_are_sums_of_hours(endpoint):
     assert payload["every"] == "3h"
 
 
+def test_drift_over_time_is_a_figure_of_a_row_for_each_column(endpoint):
+    report = mlops.drift("late", **MORNING)
+    (axes,) = report.trend_figure().axes
+    assert axes.get_yticklabels()[0].get_text() == "hour  ✗"
+    assert axes.get_xticklabels()[0].get_text().startswith("06:00")
+    one = mlops.drift("late", since="2026-11-20T06:00Z", until="2026-11-20T07:00Z")
+    with pytest.raises(UsageError, match="there is one window only"):
+        one.trend_figure()
+
+
 def test_an_hour_without_requests_is_a_gap_in_the_trend(endpoint):
     payload = mlops.drift("late", since="2026-11-20T05:00Z", until="2026-11-20T08:00Z").payload()
     (hour,) = [column for column in payload["columns"] if column["name"] == "hour"]
