@@ -65,6 +65,7 @@ def _panel(axes: Axes, name: str, histogram: Histogram, column: ColumnProfile) -
     axes.locator_params(axis="y", nbins=3)
     axes.tick_params(labelsize=7, length=0, colors=_INK)
     axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.set_axisbelow(True)
     axes.grid(visible=True, axis="y", color=_INK, alpha=0.15, linewidth=0.8)
 
 
