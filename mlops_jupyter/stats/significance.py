@@ -30,7 +30,7 @@ def kolmogorov_smirnov_p(distance: float, rows: tuple[int, int]) -> float:
         return float(kolmogorov((np.sqrt(n) + 0.12 + 0.11 / np.sqrt(n)) * distance))
     from scipy.stats import kstwo
 
-    return float(kstwo.sf(distance, np.round(n)))
+    return float(kstwo.sf(distance, max(1.0, np.round(n))))  # one row against one: scipy divides by 0
 
 
 EXACT_ROWS = 2_000

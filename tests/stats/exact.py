@@ -34,6 +34,9 @@ def jensen_shannon(reference: np.ndarray, current: np.ndarray) -> float:
 
 def kolmogorov_smirnov(reference: np.ndarray, current: np.ndarray) -> float:
     reference, current = (values[~np.isnan(values)] for values in (reference, current))
+    if min(len(reference), len(current)) == 1:  # where scipy divides by 0
+        pooled = np.concatenate([reference, current])
+        return float(max(abs(np.mean(reference <= at) - np.mean(current <= at)) for at in pooled))
     return float(ks_2samp(reference, current, method="asymp").statistic)
 
 

@@ -108,3 +108,26 @@ def test_a_profile_read_back_compares_as_the_one_written():
     for column in compare(known, seen).columns:
         assert again[column.name].effects["psi"].value == pytest.approx(column.effects["psi"].value, abs=1e-9)
         assert again[column.name].effects["ks"].value == pytest.approx(column.effects["ks"].value, abs=5e-4)
+
+
+ANY = st.lists(st.floats(width=64), min_size=1, max_size=60).map(np.array)
+
+
+@settings(max_examples=200, deadline=None)
+@given(ANY, ANY, st.integers(1, 40))
+def test_any_numbers_at_all_are_measured_as_by_definition(reference, current, times):
+    """NaN, infinities, subnormal numbers, the ends of float64, few values or many: no error, no warning."""
+    reference, current = np.tile(reference, times), np.tile(current, times)
+    column = compared(reference, current)
+    for effect in column.effects.values():
+        assert not np.isnan([effect.value, effect.low, effect.high]).any()
+        assert 0 <= effect.low <= effect.high
+    if np.isfinite(reference).any() and "psi" in column.effects:
+        assert column.effects["psi"].observed == pytest.approx(exact.psi(reference, current), abs=1e-6)
+        assert column.effects["js"].observed == pytest.approx(
+            exact.jensen_shannon(reference, current), abs=1e-6
+        )
+    if "ks" in column.effects:
+        assert column.effects["ks"].observed == pytest.approx(
+            exact.kolmogorov_smirnov(reference, current), abs=5e-4
+        )
