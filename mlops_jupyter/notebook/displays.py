@@ -59,12 +59,13 @@ def uninstall(shell: InteractiveShell) -> None:
 
 def make_bundle(report: Interactive) -> dict[str, str]:
     """Publish the widget if a front end can draw it, and return the static output."""
-    static = report._repr_mimebundle_()
     cell = cell_with_widgets()
     if cell is None:
-        return static
+        return report._repr_mimebundle_()
     twin = uuid.uuid4().hex[:12]
+    # first, so that the browser draws it while the static output's figure is drawn here
     _publish(widget_in(cell, report, twin))
+    static = report._repr_mimebundle_()
     return static | {"text/html": behind_widget(static["text/html"], twin)}
 
 
@@ -94,10 +95,17 @@ def widget_in(cell: str, report: Interactive, twin: str = "") -> DriftWidget:
 
 
 def behind_widget(html: str, twin: str) -> str:
-    """Return html that hides while its live twin is in the page."""
-    live, static = f'body:has([data-mlops-live="{twin}"])', f'[data-mlops-static="{twin}"]'
-    hidden = f"{live} {static},{live} .jp-OutputArea-child:has({static}){{display:none}}"
-    return f'<div data-mlops-static="{twin}"><style>{hidden}</style>{html}</div>'
+    """Return html that hides while its live twin is in the page, and else the line that the twin left.
+
+    A notebook opened again has no model for the widget, and JupyterLab says so in the output before this one.
+    """
+    live, static = f'[data-mlops-live="{twin}"]', f'[data-mlops-static="{twin}"]'
+    output = ".jp-OutputArea-child"
+    rules = (
+        f"body:has({live}) {static},body:has({live}) {output}:has({static}){{display:none}}"
+        f"body:not(:has({live})) {output}:has(+ {output} {static}){{display:none}}"
+    )
+    return f'<div data-mlops-static="{twin}"><style>{rules}</style>{html}</div>'
 
 
 def _publish(widget: DriftWidget) -> None:

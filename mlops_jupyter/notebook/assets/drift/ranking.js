@@ -12,11 +12,13 @@ export function makeRanking(choose) {
   const scale = h("div", { class: "scale", "aria-hidden": "true" });
   const list = h("ul", { class: "features", role: "listbox", "aria-label": "features, most drifted first", tabindex: "0" });
   const ranking = { order: [], chosen: null };
+  const element = h("section", { class: "ranking" }, scale, list);
   list.addEventListener("keydown", (event) => walk(event, ranking, choose));
   return {
-    element: h("section", { class: "ranking" }, scale, list),
+    element,
     update(standings, payload, measure, limits, chosen, room) {
       Object.assign(ranking, { order: standings.map((standing) => standing.column.name), chosen });
+      element.classList.toggle("trendless", !payload.windows?.length);
       fill(scale, scaleMarks(measure, limits, room * payload.limits[measure][1]));
       const rows = standings.map((standing, at) => row(standing, room * unitOf(payload, standing), chosen, at, choose));
       glide(list, () => fill(list, rows));
@@ -81,7 +83,8 @@ function bar(standing, room, tone) {
 }
 
 function scaleMarks(measure, limits, room) {
-  const marks = limits.map((limit, at) => ({ limit, name: at ? "critical" : "warning" }));
+  const crowded = limits[1] - limits[0] < 0.2 * room; // their numbers would run into one another
+  const marks = limits.map((limit, at) => ({ limit, name: at ? "critical" : "warning" })).slice(crowded ? 1 : 0);
   return [h("span", { class: "scale-name" }, measureWords(measure).name), h("span", { class: "scale-bar" },
     marks.filter(({ limit }) => limit <= room).map(({ limit, name }) =>
       h("span", { class: `scale-mark ${name}`, style: `left:${(100 * limit) / room}%` }, short(limit))))];
