@@ -24,6 +24,9 @@ UNITS = {
 }
 """Units that the last word of a column's name gives away."""
 
+MOST_LOST = 0.15
+"""Most that rounding may take of a difference."""
+
 SPANS = ((86_400.0, "days"), (3_600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms"))
 
 
@@ -43,20 +46,25 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def apart(low: float, high: float, kind: str = "numeric") -> str:
-    """Return ``low to high`` with digits enough to tell them apart.
+    """Return ``low to high`` with digits enough to tell how far apart they are.
 
     Examples
     --------
-    >>> apart(1, 2), apart(1000000.25, 1000000.5)
-    ('1 to 2', '1,000,000.2 to 1,000,000.5')
+    >>> apart(1, 2), apart(1012.4, 1015.3), apart(1000000.25, 1000000.5)
+    ('1 to 2', '1,012 to 1,015', '1,000,000.25 to 1,000,000.5')
     """
     if kind == "datetime":
         return f"{moment(low)} to {moment(high)}"
-    for digits in range(3, 17):
-        texts = number(low, digits), number(high, digits)
-        if low == high or texts[0] != texts[1]:
-            break
-    return f"{texts[0]} to {texts[1]}"
+    room = abs(high - low) * MOST_LOST
+    digits = next((d for d in range(3, 17) if max(_lost(low, d), _lost(high, d)) <= room), 17)
+    if not 0 < room < math.inf:
+        digits = 3
+    return f"{number(low, digits)} to {number(high, digits)}"
+
+
+def _lost(value: float, digits: int) -> float:
+    """Return by how much a number changes when it is written in so many digits."""
+    return abs(float(f"{value:.{digits}g}") - value)
 
 
 def percent(share: float) -> str:

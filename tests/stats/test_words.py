@@ -71,6 +71,11 @@ def test_medians_far_from_zero_are_told_apart(rng):
     assert words[0].endswith("(median 1,000,000 to 1,000,000.001)")
 
 
+def test_medians_are_as_far_apart_as_is_said(rng):
+    words = said(rng.normal(1012.4, 8, ROWS), rng.normal(1015.3, 8, ROWS))
+    assert words[0] == "`x` moved up by 2.9 (median 1,012 to 1,015)"
+
+
 def test_a_constant_is_said_with_its_value(rng):
     assert said(rng.normal(size=ROWS), np.zeros(ROWS)) == ["`x` is constant now: 0"]
     assert said(np.full(ROWS, 7.0), rng.normal(size=ROWS)) == ["`x` was constant, 7, and varies now"]
