@@ -61,7 +61,7 @@ def estimate(
 ) -> Estimate:
     """Return the estimate of an effect whose bias and variance are known."""
     value = max(0.0, observed - bias)
-    reach = Z95 * float(np.sqrt(variance))
+    reach = Z95 * float(np.sqrt(max(variance, 0.0)))
     low = max(0.0, observed - bias - reach) if min(rows) >= LEAST_ROWS else 0.0
     return Estimate(observed, value, low, max(value, observed - bias + reach), p)
 

@@ -62,7 +62,8 @@ def mean_difference(reference: NumericProfile, current: NumericProfile) -> Estim
 def robust_deviation(profile: NumericProfile) -> float:
     """Return IQR / 1.349; where it is 0, of wider ranges, then the standard deviation, the mean's size, 1."""
     low, high = quantiles(profile, np.array([QUANTILES, 1 - QUANTILES]))
-    spreads = ((high - low) / NORMAL_SPREADS).tolist()
+    with np.errstate(over="ignore"):
+        spreads = ((high - low) / NORMAL_SPREADS).tolist()
     for scale in (*spreads, profile.deviation, abs(profile.mean)):
         if scale > 0 and np.isfinite(scale):
             return float(scale)

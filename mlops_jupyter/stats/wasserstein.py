@@ -91,8 +91,8 @@ def _clipped(pieces: _Pieces, low: float, high: float) -> _Pieces:
 
 
 def _in_units(pieces: _Pieces, zero: float, scale: float) -> _Pieces:
-    # before anything is squared: the square of 1e-310 is 0, and that of 1e300 infinite
-    return pieces._replace(at=(pieces.at - zero) / scale)
+    # before anything is squared: the square of 1e-310 is 0, and that of 1e300 infinite; halves never overflow
+    return pieces._replace(at=(pieces.at / 2 - zero / 2) / scale * 2)
 
 
 def _range(reference: NumericProfile, current: NumericProfile) -> tuple[float, float]:
@@ -123,7 +123,7 @@ def _held(shares: Floats) -> Floats:
 
 def _area(pieces: _Pieces) -> float:
     heights = _heights(np.abs(pieces.left), pieces) if pieces.even else np.abs(pieces.left)
-    return float(np.einsum("i,i", heights, np.diff(pieces.at)))
+    return 2 * float(np.einsum("i,i", heights, np.diff(pieces.at / 2)))  # halves: no width overflows
 
 
 def _heights(left: Floats, pieces: _Pieces) -> Floats:
