@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
+from mlops_jupyter.capture.windows import Window
 from mlops_jupyter.errors import DataError, UsageError
 from mlops_jupyter.monitoring.sides import Side, find_given, find_reference
 from mlops_jupyter.stats.comparing import Comparison, compare
@@ -13,9 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from mlops_jupyter.capture.windows import Window
     from mlops_jupyter.monitoring.multivariate import Together
-    from mlops_jupyter.monitoring.questions import Question
+    from mlops_jupyter.monitoring.questions import Endpoint, Question
     from mlops_jupyter.monitoring.sides import Report
     from mlops_jupyter.stats.column_drift import Role
     from mlops_jupyter.stats.profiles import Profile
@@ -81,7 +81,7 @@ def look(question: Question, report: Report) -> Found:
         comparison,
         tuple(_trend(question, profile, current, roles)),
         _together(question, reference, current),
-        (*current.notes, *notes),
+        (*current.notes, *notes, *_of_part(question)),
     )
 
 
@@ -133,13 +133,32 @@ def _comparable(
             f"the reference has {_named(reference.columns)}, the current data {_named(current.columns)}",
             "give a --reference with the same columns",
         )
-    if question.endpoint is None or question.current is None:
+    if question.endpoint is None:
         return reference, current, []
+    if question.current is None:
+        return _captured(question.endpoint, reference, current)
     unknown = [name for name in current.columns if name not in reference.columns]
     answers = [name for name in reference.columns if role_of(name) != "feature" and name not in there]
     notes = [f"not compared, for the model does not know it: {_named(unknown)}"] if unknown else []
     notes += [f"not compared, for the data has no answers: {_named(answers)}"] if answers else []
     return _without(reference, answers), _without(current, [*unknown, *answers]), notes
+
+
+def _captured(endpoint: Endpoint, reference: Profile, current: Profile) -> tuple[Profile, Profile, list[str]]:
+    """Return both without what is not captured because its owner does not want it: that is no alarm."""
+    withheld = [name for name in current.columns if name.removeprefix("feature.") in endpoint.withheld]
+    notes = [f"not compared, for its values are not captured: {_named(withheld)}"] if withheld else []
+    return _without(reference, withheld), _without(current, withheld), notes
+
+
+def _of_part(question: Question) -> Iterable[str]:
+    """Yield what to know where a part of the traffic is compared with a whole, which differs by the cut."""
+    if question.slice is not None and not isinstance(question.reference, Window):
+        cut = ", ".join(f"`{name}`" for name in question.slice.columns)
+        yield (
+            f"the slice cuts the current rows alone, so {cut} differ by it; "
+            "--reference 7d compares with captured requests, cut the same way"
+        )
 
 
 def _without(profile: Profile, names: Iterable[str]) -> Profile:

@@ -33,6 +33,8 @@ class Endpoint:
         Its package, and the content digest it is known by.
     roles : tuple of str
         What variants there are: ``stable``, ``candidate``, ``shadow``.
+    withheld : tuple of str
+        Features whose values are captured as missing or as hashes, as its owner wants it.
     """
 
     folder: Path
@@ -41,6 +43,7 @@ class Endpoint:
     package: Path
     digest: str = ""
     roles: tuple[str, ...] = ("stable",)
+    withheld: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

@@ -199,8 +199,10 @@ def endpoint_of(name: str) -> Endpoint:
     serving = require_serving(folder)
     given = {share.role for share in serving.weights.shares}
     roles = tuple(role for role in ROLES if role in given)
-    stable = serving.stable
-    return Endpoint(folder, read_model(folder), stable.version, Path(stable.package), stable.digest, roles)
+    stable, options = serving.stable, serving.spec.options
+    withheld = (*options.capture_masked, *options.capture_hashed)
+    package = Path(stable.package)
+    return Endpoint(folder, read_model(folder), stable.version, package, stable.digest, roles, withheld)
 
 
 def reference_of(given: Any, window: Window | None) -> Any:

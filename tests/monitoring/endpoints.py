@@ -48,12 +48,10 @@ class Endpoint:
     folder: Path
     package: Path
 
-    def send(
-        self, rows: dict[str, np.ndarray], since: datetime, hours: float = 1.0, role="stable", version="1.0.0"
-    ):
+    def send(self, rows, since: datetime, hours: float = 1.0, role="stable", version="1.0.0", **options):
         """Capture rows as if they had come evenly in some hours."""
         count = len(rows["hour"])
-        recorder = Recorder(self.folder, OF, version, "d" * 64, Options(), f"worker-{role}")
+        recorder = Recorder(self.folder, OF, version, "d" * 64, Options(**options), f"worker-{role}")
         for i in range(count):
             moment = since + timedelta(hours=hours) * (i / count)
             at = int(moment.timestamp() * 1e6) * 1000
@@ -66,7 +64,7 @@ class Endpoint:
 
 
 def make_endpoint(
-    deployments: Path, root: Path, name: str = "late", *, profiled: bool = True, roles=("stable",)
+    deployments: Path, root: Path, name: str = "late", *, profiled=True, roles=("stable",), masked=()
 ):
     """Make a deployment of version 1.0.0, with a reference profile of 20,000 flights if it is to have one."""
     package = root / f"{name}_v1.0.0"
@@ -83,7 +81,8 @@ def make_endpoint(
     generation = generation_folder(folder, 1)
     generation.mkdir(parents=True)
     variants = tuple(VariantSpec(i, "1.0.0", digest, str(package), "local", "") for i in range(len(roles)))
-    write_spec(generation, GenerationSpec(name, 1, name, 1, "", variants))
+    options = Options(capture_masked=masked)
+    write_spec(generation, GenerationSpec(name, 1, name, 1, "", variants, options))
     shares = tuple(Share(role, 100.0 if role == "stable" else 0.0) for role in roles)
     create_weights(generation / "weights", Weights(shares))
     write_wanted(folder, Wanted("127.0.0.1", 1, 1))

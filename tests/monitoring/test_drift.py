@@ -85,6 +85,14 @@ def test_a_slice_is_of_the_captured_rows(endpoint):
     assert report.payload()["current"]["rows"] < 1_000
     assert report["origin"].verdict == "CRITICAL"
     assert "slice    " in str(report)
+    assert "the slice cuts the current rows alone, so origin, hour differ by it" in str(report)
+
+
+def test_a_slice_cuts_captured_requests_of_the_reference_too(endpoint):
+    before = "2026-11-20T06:00+00:00..2026-11-20T08:00+00:00"
+    report = mlops.drift("late", slice="origin == 'JFK'", reference=before, **MORNING)
+    assert report["origin"].effects["psi"].value == 0
+    assert not [note for note in report.found.notes if "slice" in note]
 
 
 def test_a_widget_is_answered_with_another_window_slice_and_reference(endpoint):
@@ -146,6 +154,14 @@ def test_hours_whose_rows_are_gone_are_read_in_the_cells_of_another_reference(fr
         found, known = gone[name].selected, exact[name].selected
         assert found.value == pytest.approx(known.value, abs=0.001)
         assert gone[name].verdict == exact[name].verdict
+
+
+def test_a_feature_that_is_masked_on_purpose_is_told_and_no_alarm(fresh):
+    endpoint = fresh(masked=("origin",))
+    endpoint.send(flights(1_500, seed=8), NOON, capture_masked=("origin",))
+    report = mlops.drift("late", since="2026-11-20T12:00Z", until="2026-11-20T13:00Z")
+    assert report.ok
+    assert report.found.notes == ("not compared, for its values are not captured: origin",)
 
 
 def test_nothing_captured_says_how_to_send_some(fresh):
