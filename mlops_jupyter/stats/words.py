@@ -89,8 +89,9 @@ def _new(
 
 def _moved(name: str, reference: NumericProfile, current: NumericProfile, shift: Shift) -> str:
     # the mean of many quantiles' shifts: one alone can lie in a gap and jump, the mean can follow an outlier
-    by = float(np.mean(quantiles(current, TWENTIETHS) - quantiles(reference, TWENTIETHS)))
-    if abs(by) < MOVED * robust_deviation(reference):
+    with np.errstate(over="ignore", invalid="ignore"):
+        by = float(np.mean(quantiles(current, TWENTIETHS) - quantiles(reference, TWENTIETHS)))
+    if not MOVED * robust_deviation(reference) <= abs(by) < np.inf:
         return ""
     before, now = next((before, now) for at, before, now in shift if at == 0.5)
     median = f" (median {apart(before, now, reference.kind)})" if before != now else ""
