@@ -11,11 +11,14 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mlops_jupyter.errors import DataError
 from mlops_jupyter.profiles.profiling import profile_table
 from mlops_jupyter.stats.comparing import ColumnDrift, Comparison, compare
 from mlops_jupyter.stats.measures import MEASURES
+from mlops_jupyter.stats.profiles import Profile
 
 ROWS = 5000
 
@@ -342,3 +345,27 @@ def test_two_hundred_columns_that_are_all_bad_are_all_answered_for(rng):
     result = drift(reference, reference.astype(str))
     assert len(result.columns) == 200
     assert {column.verdict for column in result.columns} == {"INVALID"}
+
+
+VALUE = st.one_of(
+    st.none(), st.text(max_size=4), st.booleans(), st.integers(-3, 3), st.floats(width=16), st.dates()
+)
+LEVELS = st.one_of(
+    st.lists(st.none() | st.text(max_size=3), min_size=1, max_size=30),
+    st.lists(st.none() | st.booleans(), min_size=1, max_size=30),
+    st.lists(st.sampled_from(["a", "b", pd.NA, pd.NaT]), min_size=1, max_size=10),
+    st.lists(VALUE, min_size=1, max_size=10),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(LEVELS, LEVELS, st.integers(1, 20))
+def test_any_objects_at_all_have_a_verdict_that_survives_being_written(reference, current, times):
+    known = profile_table({"x": np.array([*reference, None] * times, dtype=object)})
+    seen = profile_table({"x": np.array([*current, None] * times, dtype=object)}, known)
+    column = compare(known, seen)["x"]
+    assert all(0 <= effect.low <= effect.high for effect in column.effects.values())
+    assert "\n" not in column.reason
+    again = Profile.from_bytes(known.to_bytes())
+    read = compare(again, Profile.from_bytes(seen.to_bytes(), again))["x"]
+    assert (read.verdict, read.reason) == (column.verdict, column.reason)
