@@ -10,7 +10,7 @@ the network.
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,8 +22,16 @@ if TYPE_CHECKING:
 _REPORT: Final = ("mlops_jupyter.verbs.drift_report", "DriftReport")
 _VIEW: Final = "application/vnd.jupyter.widget-view+json"
 
-#: The widget of each cell: running the cell again closes the one before.
-_of_cell: Final[dict[str, DriftWidget]] = {}
+
+class RunningCell(NamedTuple):
+    """A cell of a front end that draws widgets, and which run of it this is."""
+
+    name: str
+    run: str
+
+
+#: The widgets of each cell's last run: running the cell again closes them.
+_widgets: Final[dict[RunningCell, list[DriftWidget]]] = {}
 
 
 class Interactive(Protocol):
@@ -69,8 +77,8 @@ def make_bundle(report: Interactive) -> dict[str, str]:
     return static | {"text/html": behind_widget(static["text/html"], twin)}
 
 
-def cell_with_widgets() -> str | None:
-    """Return the id of the running cell when a front end that draws widgets runs it.
+def cell_with_widgets() -> RunningCell | None:
+    """Return the running cell when a front end that draws widgets runs it.
 
     JupyterLab, Notebook and VS Code name the cell in what they ask the kernel; consoles and runners do not.
     """
@@ -78,19 +86,19 @@ def cell_with_widgets() -> str | None:
 
     parent: dict[str, Any] = getattr(get_ipython(), "get_parent", dict)() or {}
     named = parent.get("metadata", {}).get("cellId")
-    return str(named) if named else None
+    return RunningCell(str(named), str(parent.get("header", {}).get("msg_id"))) if named else None
 
 
-def widget_in(cell: str, report: Interactive, twin: str = "") -> DriftWidget:
-    """Return a new widget over a report, and close the one that the cell had before."""
+def widget_in(cell: RunningCell, report: Interactive, twin: str = "") -> DriftWidget:
+    """Return a new widget over a report, and close those of earlier runs of its cell."""
     from mlops_jupyter.notebook.drift_widget import DriftWidget
 
-    before = _of_cell.pop(cell, None)
-    if before is not None:
-        before.close()
+    for earlier in [each for each in _widgets if each.name == cell.name and each.run != cell.run]:
+        for widget in _widgets.pop(earlier):
+            widget.close()
     ask = report.ask if report.again is not None else None
     widget = DriftWidget(report.payload(), ask, every=report.every, snapshot=twin)
-    _of_cell[cell] = widget
+    _widgets.setdefault(cell, []).append(widget)
     return widget
 
 

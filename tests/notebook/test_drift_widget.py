@@ -95,7 +95,7 @@ def test_an_error_of_ours_does_not_end_the_widget(report):
 
 def test_two_given_tables_ask_nothing_of_the_kernel(report):
     report.again = None
-    widget = displays.widget_in("cell", report)
+    widget = displays.widget_in(displays.RunningCell("a cell", "run"), report)
     assert widget.asks is False
     assert widget.live == {}
     choose(widget, slice="a == 1")
@@ -103,14 +103,12 @@ def test_two_given_tables_ask_nothing_of_the_kernel(report):
     widget.close()
 
 
-def test_running_a_cell_again_closes_its_widget(report):
-    first = displays.widget_in("a cell", report)
-    other = displays.widget_in("another cell", report)
-    second = displays.widget_in("a cell", report)
-    assert first.comm is None
-    assert other.comm is not None
-    other.close()
-    second.close()
+def test_running_a_cell_again_closes_its_widgets_and_no_others(report):
+    names = [("a cell", "1"), ("a cell", "1"), ("another cell", "2"), ("a cell", "3")]
+    widgets = [displays.widget_in(displays.RunningCell(*name), report) for name in names]
+    assert [widget.comm is None for widget in widgets] == [True, True, False, False]
+    for widget in widgets:
+        widget.close()
 
 
 def test_without_a_front_end_that_draws_widgets_there_is_the_static_output_alone(shell, report, capsys):
@@ -121,7 +119,7 @@ def test_without_a_front_end_that_draws_widgets_there_is_the_static_output_alone
 
 def test_over_the_widget_stands_the_static_output_that_hides(shell, report, monkeypatch):
     published = []
-    monkeypatch.setattr(displays, "cell_with_widgets", lambda: "a cell")
+    monkeypatch.setattr(displays, "cell_with_widgets", lambda: displays.RunningCell("a cell", "1"))
     monkeypatch.setattr("IPython.display.display", lambda data, **kwargs: published.append(data))
     bundle = displays.make_bundle(report)
     (view,) = published

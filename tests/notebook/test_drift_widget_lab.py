@@ -23,11 +23,11 @@ pytestmark = pytest.mark.skipif(BROWSER is None, reason="needs chromium")
 
 SHOWS = """
 from IPython import get_ipython
-from mlops_jupyter.notebook.displays import _of_cell, make_bundle
+from mlops_jupyter.notebook.displays import _widgets, make_bundle
 from tests.notebook.stand_in_report import StandInReport
 get_ipython().display_formatter.mimebundle_formatter.for_type(StandInReport, make_bundle)
 def state():
-    (widget,) = [w for w in _of_cell.values() if w.comm is not None]
+    (widget,) = [w for of_cell in _widgets.values() for w in of_cell if w.comm is not None]
     print("asked", len(report.asked), "following", widget.following, widget.selection["feature"])
 """
 FRAMES = """
