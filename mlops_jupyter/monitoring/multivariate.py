@@ -37,9 +37,7 @@ def look_together(reference: Side, current: Side) -> Together:
     """
     from mlops_jupyter.stats.multivariate import pca_error, two_sample_test
 
-    sides = [_rows(side) for side in (reference, current)]
-    shared = [name for name in sides[0] if name in sides[1]]
-    before, now = ({name: side[name] for name in shared} for side in sides)
+    before, now = (_rows(side) for side in (reference, current))
     return Together(two_sample_test(before, now, seed=_SEED), pca_error(before, now, seed=_SEED))
 
 
@@ -108,7 +106,8 @@ def _array(values: Values) -> NDArray[Any] | None:
     from mlops_jupyter.profiles.values import Missing, Numbers, Unread
 
     if isinstance(values, Numbers):
-        return values.values
+        # as times, which the measures leave out: they alone tell any two windows apart
+        return values.values if values.form == "numeric" else values.values.astype("M8[s]")
     if isinstance(values, Unread):
         return None
     if isinstance(values, Missing):
