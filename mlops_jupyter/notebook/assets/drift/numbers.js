@@ -78,13 +78,6 @@ export function axisText(kind, span) {
   return (value) => moment(value * 1000, parts);
 }
 
-/** A length of time in words: 1.3 h, 40 days. */
-export function duration(seconds) {
-  const scale = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
-  const [size, unit] = scale.find(([length]) => Math.abs(seconds) >= length) ?? [1, "s"];
-  return `${short(seconds / size)} ${unit}`;
-}
-
 /** Round positions between two ends for an axis; times on whole days or hours. */
 export function ticks(low, high, wanted, kind) {
   const step = kind === "datetime" ? roundTime((high - low) / wanted) : roundNumber((high - low) / wanted);
