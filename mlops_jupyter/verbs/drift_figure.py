@@ -10,6 +10,8 @@ import io
 from typing import TYPE_CHECKING, Any, Final
 
 from mlops_jupyter.verbs.drift_panels import (
+    CURRENT,
+    GROUND,
     draw_distribution,
     draw_levels_shift,
     draw_quantile_shift,
@@ -57,15 +59,17 @@ def draw(payload: Payload, *, title: bool = True, ink: str = _INK) -> Figure:
 
     chosen = shown_columns(payload)
     rows, across = -(-len(chosen) // _ACROSS) or 1, min(_ACROSS, max(len(chosen), 2))
-    height = _ROW * rows + 0.4 * title
+    height = _ROW * rows + 0.22 + 0.34 * title
     figure = Figure(figsize=(_INCHES, height))
     # by hand, for a layout that measures every letter takes as long as all the drawing
-    top = 1 - (0.5 + 0.4 * title) / height
+    top = 1 - (0.72 + 0.34 * title) / height
     figure.subplots_adjust(0.07, 0.26 / height, 0.985, top, hspace=0.55, wspace=0.28)
     for i, column in enumerate(chosen):
         axes = figure.add_subplot(rows, across, i + 1)
-        draw_distribution(axes, column, ink, named=i == 0)
+        draw_distribution(axes, column, ink, named=False)
         _head(axes, column, payload["measure"], ink)
+    if chosen:
+        _name_both(figure, 1 - 0.34 * title / height, ink)
     if title:
         _title(figure, message_of(payload), ink)
     return figure
@@ -145,6 +149,17 @@ def _head(axes: Axes, column: ColumnValues, measure: str, ink: str) -> None:
     axes.annotate(
         under, (0, 1), (0, 4), xycoords="axes fraction", textcoords="offset points", **_letters(ink)
     )
+
+
+def _name_both(figure: Figure, top: float, ink: str) -> None:
+    """Say which is which, once for all panels."""
+    from matplotlib.patches import Patch
+
+    both = (Patch(color=GROUND, alpha=0.5, label="reference"), Patch(color=CURRENT, label="current"))
+    figure.legend(
+        handles=both, loc="upper right", bbox_to_anchor=(0.99, top), ncols=2, fontsize=8.5, frameon=False,
+        labelcolor=ink, handlelength=1.1, borderaxespad=0,
+    )  # fmt: skip
 
 
 def _cut(text: str, most: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
@@ -31,6 +32,7 @@ _DRAWN: Final = 60  # columns whose distributions are drawn: more would not be l
 _CELLS: Final = 30
 _WORDS: Final = 4
 _NOTHING: Final = Sayings(())
+_FACT: Final = re.compile(r"`[^`]+`|\d[\d.,:-]*\d|\d")
 
 
 def facts(payload: Payload) -> Facts:
@@ -156,15 +158,16 @@ def sayings(column: ColumnValues, measure: str) -> Iterator[str]:
         yield column["reason"]
     if column["verdict"] in ("WARNING", "CRITICAL"):
         words = [unnamed(said, column["name"]) for said in column["words"]]
-        yield from [said for said in words if _beginning(said) != _beginning(column["reason"])][:_WORDS]
+        yield from [said for said in words if not _repeats(said, column["reason"])][:_WORDS]
     other = told_by(column, measure)
     if other:
         yield f"by {other}, for it is {column['kind']}"
 
 
-def _beginning(said: str) -> list[str]:
-    """Return the words that tell whether two sentences say the same."""
-    return said.replace("`", "").split()[:2]
+def _repeats(said: str, reason: str) -> bool:
+    """Return whether a sentence has numbers and names, and none that the reason has not said already."""
+    facts = set(_FACT.findall(said))
+    return bool(facts) and facts <= set(_FACT.findall(reason))
 
 
 def multivariate(payload: Payload) -> Iterator[Block]:
