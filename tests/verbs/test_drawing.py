@@ -11,7 +11,20 @@ from hypothesis import strategies as st
 
 from mlops_jupyter.verbs.as_html import LIMIT, render_html
 from mlops_jupyter.verbs.as_text import render_text
-from mlops_jupyter.verbs.results import Code, Facts, Note, Quantity, Result, Status, Table
+from mlops_jupyter.verbs.results import (
+    Bar,
+    Code,
+    Facts,
+    Note,
+    Quantity,
+    Result,
+    Sayings,
+    Shape,
+    Sparkline,
+    Status,
+    Table,
+    Titled,
+)
 from mlops_jupyter.verbs.values import number, shown
 
 
@@ -144,3 +157,31 @@ def test_units_scale_to_what_reads_well():
 @given(st.floats(-1e300, 1e300))
 def test_a_number_reads_as_itself_to_three_digits(value):
     assert math.isclose(float(number(value).replace(",", "")), value, rel_tol=0.0051, abs_tol=1e-307)
+
+
+def test_a_cell_that_is_drawn_is_a_number_or_blocks_in_text():
+    row = (
+        Titled("hour", "numeric"),
+        Bar(0.25, 0.2, 0.3, (0.1, 0.2), 0.4, "bad", "0.250"),
+        Sparkline((0.0, None, 0.1), limit=0.2),
+        Sayings(("new level `OO`", "later")),
+    )
+    text = render_text(Drawn("drift", (Table(("column", "PSI", "trend", "said"), (row,)),)))
+    assert text.splitlines()[-1] == "hour (numeric)  0.250  ▁ ▅    new level OO; later"
+
+
+def test_a_cell_that_is_drawn_is_svg_in_html_with_its_number_beside_it():
+    cells = (
+        Bar(5.0, 4.0, 6.0, (0.1, 0.2), 0.8, "bad"),
+        Sparkline((0.1, None, 0.3, 0.2), 0.1, about="over <time>"),
+        Shape((0.2, 0.8), (0.5, 0.5), apart=True, about="shares"),
+        Sayings(("new level `<OO>`",)),
+    )
+    html = render_html(Drawn("drift", (Table(("a", "b", "c", "d"), (cells,)),)))
+    checked(html)
+    assert '<span class="number">5</span> <svg' in html
+    assert "5, 95 % between 4 and 6" in html
+    assert 'aria-label="over &lt;time&gt;"' in html
+    assert "new level <code>&lt;OO&gt;</code>" in html
+    path = re.search(r'<path d="(M3[^"]+)" fill="none" stroke="currentColor" stroke-width="1.4"', html)
+    assert path[1].count("M") == 2, "a gap breaks the line"
