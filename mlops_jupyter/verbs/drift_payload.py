@@ -20,7 +20,8 @@ class EffectValues(TypedDict):
     `measure` says what it really is: a column of categories has no Kolmogorov-Smirnov distance, and under
     ``ks`` there is its total variation. Bounds are of 95 %; `error` is by how much `value` may be wrong where
     a window was counted in other cells; `p_adjusted` is Benjamini and Hochberg's over the columns;
-    `rows_needed` is how many rows it takes to be sure of an effect of the critical size.
+    `rows_needed` is how many rows it takes to be sure of an effect of the critical size; `cells` and
+    `row_variance` say how many that is at other limits.
     """
 
     measure: str
@@ -31,6 +32,8 @@ class EffectValues(TypedDict):
     p: float | None
     p_adjusted: float | None
     rows_needed: int
+    cells: int
+    row_variance: float
 
 
 class Histogram(TypedDict, total=False):

@@ -136,6 +136,8 @@ def _effect(effect: Effect) -> EffectValues:
         "p": _number(effect.p),
         "p_adjusted": _number(effect.p_adjusted),
         "rows_needed": effect.rows_needed,
+        "cells": effect.cells,
+        "row_variance": _number(effect.row_variance) or 0.0,
     }
 
 
