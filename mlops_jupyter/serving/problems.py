@@ -95,6 +95,10 @@ class InvalidRequest(Exception):  # noqa: N818 - it is the request that is inval
         return {"error": self.error, "problems": [asdict(problem) for problem in self.problems]}
 
 
+class EnoughProblems(Exception):  # noqa: N818 - not an error: the list is full
+    """`MOST` problems were found."""
+
+
 def invalid(problems: list[Problem]) -> InvalidRequest:
     """Return the 422 that lists `problems`."""
     more = len(problems) - 1
