@@ -102,7 +102,8 @@ class LocalVariant:
         if known is not None:
             return self._write(replace(known, call=call))
         if _is_arrow(call):
-            return self._stream_now(call)
+            work = self.stream_now(call)
+            return None if work is None else work()
         most = self.quick_bytes if call.dialect == "json" else self.quick_bytes // _OTHERS
         return self.answer(call) if len(call.body) <= most else None
 
@@ -131,12 +132,12 @@ class LocalVariant:
             return self._refuse(refusal, call)
         return self._predicted(call, request)
 
-    def _stream_now(self, call: Call) -> Outcome | None:
-        """Answer a plain stream, whose size says how many rows it has, if those of its size are quick."""
+    def stream_now(self, call: Call) -> Callable[[], Outcome] | None:
+        """Return what answers a plain stream, whose size tells its rows, if those of its size are quick."""
         if self.quick_bytes == _NEVER or len(call.body) > self._quick_stream or call.dialect != "arrow":
             return None
         request = dialect("arrow").read_plain(self._validator, call)  # type: ignore[attr-defined]
-        return None if request is None else self._answer_stream(call, request)
+        return None if request is None else lambda: self._answer_stream(call, request)
 
     def _answer_stream(self, call: Call, request: Request | None = None) -> Outcome:
         """Answer one stream, and remember whether those of its size are quick."""
