@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from .arrays import nothing, numbers, repeated_numbers, repeated_texts, same_text, texts, texts_of_width
+from .arrays import (
+    columns,
+    nothing,
+    numbers,
+    repeated_numbers,
+    repeated_texts,
+    same_text,
+    texts,
+    texts_of_width,
+)
 from .features import FeatureArrays
 from .layout import UTC, Layout, arrow_schema
 from .packing import unpack
@@ -139,7 +148,7 @@ class Entries:
         request = [
             texts_of_width(rows.ids),
             numbers(np.zeros(count, np.int32), "int32"),
-            self._units(rows.units),
+            self._units(rows.units) if rows.units else nothing("string", count),
             numbers(rows.times // 1000, UTC),
             _roles(rows.roles),
             same_text(self._version, count),
@@ -147,7 +156,7 @@ class Entries:
             numbers(rows.seconds, "double"),
             nothing("string", count),
         ]
-        features = self._features.of_table(rows.features)
+        features = columns(rows.features, "double")  # none is missing, or the row were no ordinary one
         results = [
             *self._results.predictions([rows.labels], count),
             *self._results.scores_of_table(rows.scores),
