@@ -65,6 +65,8 @@ def merged_options(before: Options, asked: Mapping[str, Any]) -> Options:
     options = replace(before, **asked)
     if "tls_certificate" in asked and "tls_key" not in asked:
         options = replace(options, tls_key=options.tls_certificate)  # both are in one file, or TLS is off
+    if options.tls_certificate and not options.tls_key:
+        options = replace(options, tls_key=options.tls_certificate)  # --tls-key off: in no file of its own
     if options.tls_key and not options.tls_certificate:
         raise UsageError("--tls-key is of no use without --tls-cert")
     both = set(options.capture_masked) & set(options.capture_hashed)

@@ -92,9 +92,7 @@ class _Output:
         return [self.classes[i] for i in self.threshold.positions(table).tolist()]
 
     def _by_label(self, table: NDArray[np.float64]) -> list[dict[str, float]]:
-        columns = [
-            column.tolist() for column in table.T
-        ]  # a list for each row would take longer than all else
+        columns = [column.tolist() for column in table.T]  # a list for each row takes longer than all else
         if len(self.keys) == 2:  # as most have, in half the time
             first, second = self.keys
             return [{first: one, second: other} for one, other in zip(*columns, strict=True)]

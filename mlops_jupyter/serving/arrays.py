@@ -18,7 +18,7 @@ from .array_columns import ColumnReader, called
 from .batch import Batch
 from .columns import EXPECTED
 from .groups import group_columns
-from .problems import MOST, InvalidRequest, Problem, Warned, invalid, nearest, shortened_name
+from .problems import MOST, EnoughProblems, InvalidRequest, Problem, Warned, invalid, nearest, shortened_name
 from .validation import Request
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def read_arrays(
         unread = reading.names(extra)
         reading.lengths()
         blocks = [reading.block(group) for group in groups]
-    except _EnoughProblems:
+    except EnoughProblems:
         raise invalid(reading.problems) from None
     if reading.problems:
         raise invalid(reading.problems)
@@ -125,10 +125,6 @@ def _batch(groups: Sequence[Group], blocks: list[NDArray[Any]], rows: int) -> Ba
         columns.update(zip(group.names, block.T, strict=True))
     whole = blocks[0] if len(blocks) == 1 and blocks[0].dtype == float else None
     return Batch(columns, rows, whole)
-
-
-class _EnoughProblems(Exception):  # noqa: N818 - not an error: the list is full
-    """`MOST` problems were found."""
 
 
 class _Reading:
@@ -219,4 +215,4 @@ class _Reading:
     def _add(self, row: int | None, field: str, reason: str, got: str, expected: str) -> None:
         self.problems.append(Problem(row, field, reason, got, expected))
         if len(self.problems) == MOST:
-            raise _EnoughProblems
+            raise EnoughProblems

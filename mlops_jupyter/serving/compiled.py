@@ -15,6 +15,8 @@ import msgspec
 import numpy as np
 from msgspec.structs import astuple
 
+from .decoding import count_colons
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 
 _POSITIONAL = ("matrix", "sparse")
 _MOST_LITERALS = 5000
-_LONG, _COLON = 1 << 14, ord(":")
 
 
 class _CannotCompile(Exception):  # noqa: N818 - the schema is fine, and read by the other reader
@@ -98,7 +99,7 @@ class Reader:
 
         Every key has a colon, and a text may have some; what is more than those is a key too many.
         """
-        colons = _count_colons(body) - 1
+        colons = count_colons(body) - 1
         absent = 0
         if self._nullable:
             rows, absent = _without_unset(rows)
@@ -154,12 +155,6 @@ def compile_reader(columns: Sequence[Column], kind: str, *, seen: bool = True) -
 
 def _without_training(column: Column) -> Column:
     return replace(column, minimum=-np.inf, maximum=np.inf, categories=None)
-
-
-def _count_colons(body: bytes) -> int:
-    if len(body) < _LONG:
-        return body.count(b":")
-    return int(np.count_nonzero(np.frombuffer(body, np.uint8) == _COLON))  # a quarter of the time
 
 
 def _record(columns: Sequence[Column], kind: str) -> Any:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .columns import EXPECTED, WrongValue
-from .problems import MOST, Problem, Warned, invalid, nearest, shortened, shortened_name
+from .problems import MOST, EnoughProblems, Problem, Warned, invalid, nearest, shortened, shortened_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,10 +15,6 @@ if TYPE_CHECKING:
     from .options import ExtraColumns
 
 _ABSENT = object()
-
-
-class _EnoughProblems(Exception):  # noqa: N818 - not an error: the list is full
-    """`MOST` problems were found."""
 
 
 class Diagnosis:
@@ -53,7 +49,7 @@ class Diagnosis:
         try:
             for row, record in enumerate(records):
                 self._read_record(row, record)
-        except _EnoughProblems:
+        except EnoughProblems:
             pass
         return self._outcome()
 
@@ -64,7 +60,7 @@ class Diagnosis:
             self._read_names(None, columns)
             for name, column in self._columns.items():
                 self._read_list(column, columns.get(name), rows)
-        except _EnoughProblems:
+        except EnoughProblems:
             pass
         return self._outcome()
 
@@ -158,7 +154,7 @@ class Diagnosis:
     def _add(self, row: int | None, field: str | None, reason: str, got: str, expected: str) -> None:
         self._problems.append(Problem(row, field, reason, got, expected))
         if len(self._problems) == MOST:
-            raise _EnoughProblems
+            raise EnoughProblems
 
 
 def _mended(value: Any, column: Column) -> Any:

@@ -51,7 +51,8 @@ class Door(HttpToolsProtocol):
         self._known, self._strange = self.gate.known_heads, 0
         self._answered: Head | None = None  # that of the one request answered at once in a packet
         self._collecting = False  # a request that may be answered at once is arriving
-        self._part = b""
+        self._parts: list[bytes] = []
+        self._size = 0
         self._heading, self._head_bytes = False, 0
         self._arriving = self._passed_on = False
         self._last_call: asyncio.TimerHandle | None = None
@@ -137,8 +138,8 @@ class Door(HttpToolsProtocol):
     def _learn(self, data: bytes, head: Head) -> None:
         """Keep the head of a packet that was one request, whole and ordinary, as its answer showed."""
         end = data.find(b"\r\n\r\n") + 4
-        if len(data) - end == len(self._part) and head.plain and not self._arriving:
-            self._known.learn(data[:end], head, len(self._part))
+        if len(data) - end == self._size and head.plain and not self._arriving:
+            self._known.learn(data[:end], head, self._size)
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP in the form that all our refusals have."""
@@ -173,7 +174,7 @@ class Door(HttpToolsProtocol):
             and self.parser.get_method() == b"POST" and not self.parser.should_upgrade()
             and self.parser.should_keep_alive() and self.parser.get_http_version() == "1.1"
         )  # fmt: skip
-        self._part = b""
+        self._parts, self._size = [], 0
         if not self._collecting:
             self._go_by_asgi()
 
@@ -182,8 +183,9 @@ class Door(HttpToolsProtocol):
         if not self._collecting:
             super().on_body(body)
             return
-        self._part = self._part + body if self._part else body
-        if len(self._part) > _MOST_BYTES:
+        self._parts.append(body)
+        self._size += len(body)
+        if self._size > _MOST_BYTES:
             self._hand_over()
 
     def on_message_complete(self) -> None:
@@ -191,7 +193,7 @@ class Door(HttpToolsProtocol):
         self._arriving = False
         if self._collecting:
             head = self.gate.read_head(self.headers)
-            reply = self._answer(head, self._part)
+            reply = self._answer(head, self._whole())
             if reply is not None:
                 self._collecting = False
                 self._answered = head if reply.outcome.status == _OK else None
@@ -211,7 +213,13 @@ class Door(HttpToolsProtocol):
         """Go the usual way after all, with what has arrived."""
         self._collecting = False
         self._go_by_asgi()
-        super().on_body(self._part)
+        super().on_body(self._whole())
+
+    def _whole(self) -> bytes:
+        """Return what has arrived of the body, as one."""
+        if len(self._parts) != 1:
+            self._parts = [b"".join(self._parts)]
+        return self._parts[0]
 
     def _go_by_asgi(self) -> None:
         self._passed_on = True

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .model_input import has_missing
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -120,7 +122,7 @@ def _numpy_array(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
 
     if values.dtype == object:
         return _objects(values, dtype)
-    if dtype.kind in "iub" and _has_missing(values):
+    if dtype.kind in "iub" and has_missing(values):
         return values
     if dtype.kind == "O" and values.dtype.kind == "M":
         return pd.Series(values).astype(object).to_numpy()  # timestamps, as pandas has them among objects
@@ -135,10 +137,6 @@ def _objects(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     mended = values.copy()
     mended[missing] = np.nan
     return mended
-
-
-def _has_missing(values: NDArray[Any]) -> bool:
-    return values.dtype.kind == "f" and bool(np.isnan(values).any())
 
 
 def _categories(known: list[Any]) -> Values:

@@ -26,7 +26,7 @@ from .validation import body_limit
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from .access.doorkeeper import Doorkeeper
+    from .access.doorkeeper import Caller, Doorkeeper
     from .access.keys import Scope
     from .access_log import AccessLog
     from .metrics.meter import Meter, Series
@@ -110,18 +110,16 @@ class Gate:
             The body, whole.
         """
         if not head.plain:
-            return None
+            return self._stream_now(head, body)
         begun, prediction_id = perf_counter(), new_prediction_id()
         unit = self._read_unit(head.asked, body) if head.unit is None else head.unit
         variant, role = self.router.choose(unit)
         if len(body) > variant.quick_bytes:
             return None
-        key = ""
-        if head.caller is not None and self.doorkeeper is not None:
-            try:
-                key = self.doorkeeper.let_in(head.caller, "predict")
-            except Refused as refused:
-                return self.turn_away(refused, head.asked, "json", begun)
+        try:
+            key = "" if head.caller is None else self._let_in(head.caller)
+        except Refused as refused:
+            return self.turn_away(refused, head.asked, "json", begun)
         outcome = None
         if head.row and variant.answer_row is not None:
             outcome = variant.answer_row(body, prediction_id, role, unit, begun)
@@ -131,6 +129,27 @@ class Gate:
         call = Call(body, prediction_id, role, "json", unit, begun, False, head.content_type)
         outcome = outcome or variant.answer_now(call)
         return None if outcome is None else self._close(call, variant, outcome, head.asked, key)
+
+    def _stream_now(self, head: Head, body: bytes) -> Reply | None:
+        """Do as `answer_now` for a stream of Arrow."""
+        if head.accept is None:
+            return None
+        begun, prediction_id = perf_counter(), new_prediction_id()
+        unit = self._read_unit(head.asked, body) if head.unit is None else head.unit
+        variant, role = self.router.choose(unit)
+        call = Call(body, prediction_id, role, "arrow", unit, begun, False, head.content_type, head.accept)
+        work = variant.stream_now(call)
+        if work is None:
+            return None
+        try:
+            key = "" if head.caller is None else self._let_in(head.caller)
+        except Refused as refused:
+            return self.turn_away(refused, head.asked, "arrow", begun)
+        return self._close(call, variant, work(), head.asked, key)
+
+    def _let_in(self, caller: Caller) -> str:
+        assert self.doorkeeper is not None, "who was recognised was so by it"
+        return self.doorkeeper.let_in(caller, "predict")
 
     async def answer(
         self,

@@ -76,7 +76,7 @@ class GrpcDoor:
     body_bytes : int
         How large a request may be.
     certificate, key : Path, optional
-        PEM files; with them it speaks TLS.
+        PEM files; with them it speaks TLS. The first alone when it holds both.
     longest : float
         Seconds that a connection lasts; then its client is told to make a new one, and does so unnoticed.
     """
@@ -94,7 +94,7 @@ class GrpcDoor:
     ) -> None:
         self._gate, self._listener, self._path = gate, listener, path
         self._relay = Relay(path)
-        self._credentials = _credentials(certificate, key) if certificate and key else None
+        self._credentials = _credentials(certificate, key or certificate) if certificate else None
         self._options = (
             ("grpc.max_receive_message_length", body_bytes + _ENVELOPE),
             ("grpc.max_send_message_length", -1),

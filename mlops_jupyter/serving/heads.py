@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 VARIANT, PROBE, REQUEST_ID = b"x-mlops-variant", b"x-mlops-probe", b"x-request-id"
 TIME = b"x-mlops-time"
 _RARE = frozenset({VARIANT, PROBE, TIME, b"content-encoding", b"transfer-encoding", b"expect"})
-_ARROW = ARROW.encode()
 _LONGEST_REQUEST_ID = 128
 _MOST = 512  # heads kept
 _LONGEST = 2048  # bytes of one
@@ -48,6 +47,8 @@ class Head:
         Whether the request may be answered at once.
     row : bool
         Whether one row in JSON may be answered in the fewest steps.
+    accept : str
+        As sent, empty if none was; None where the body is no stream of Arrow that may be answered at once.
     length : int
         Of the body; -1 where that is not known.
     """
@@ -59,16 +60,26 @@ class Head:
     request_id: bytes
     plain: bool
     row: bool
+    accept: str | None = None
     length: int = -1
 
 
 def make_head(asked: Asked, unit: str | None, caller: Caller | None) -> Head:
     """Return what some headers say."""
     content_type = asked.get(b"content-type", b"").decode("latin-1")
-    arrow = ARROW in content_type.lower() or _ARROW in asked.get(b"accept", b"").lower()
-    plain = _RARE.isdisjoint(asked) and not arrow
-    row = plain and content_type in TYPES
-    return Head(asked, content_type, unit, caller, request_id_of(asked), plain, row)
+    usual, accept = _RARE.isdisjoint(asked), asked.get(b"accept", b"").decode("latin-1")
+    plain = usual and ARROW not in content_type.lower() and ARROW not in accept.lower()
+    stream = accept if usual and content_type == ARROW else None
+    return Head(
+        asked,
+        content_type,
+        unit,
+        caller,
+        request_id_of(asked),
+        plain,
+        plain and content_type in TYPES,
+        stream,
+    )
 
 
 def request_id_of(asked: Asked) -> bytes:

@@ -85,6 +85,8 @@ class LocalVariant:
         lost = self._record is not None and record_row is None
         by_row = not (self._recent or lost)
         self.answer_row = compile_row(package, self._validator, record_row) if by_row else None
+        self._plain_labels = package.contract.serving.get("threshold") is None
+        self._quick_stream = 0  # bytes of the largest stream that was answered within a millisecond lately
         self._several = len(package.schema["output"]["outputs"]) > 1
         quick = self._measure()  # this warms the model, too
         # the user's own code may hang one day, however quick it was now: never in the event loop
@@ -102,7 +104,8 @@ class LocalVariant:
         if known is not None:
             return self._write(replace(known, call=call))
         if _is_arrow(call):
-            return None
+            work = self.stream_now(call)
+            return None if work is None else work()
         most = self.quick_bytes if call.dialect == "json" else self.quick_bytes // _OTHERS
         return self.answer(call) if len(call.body) <= most else None
 
@@ -116,7 +119,8 @@ class LocalVariant:
         try:
             if self._batcher and len(call.body) <= _SMALL and not _is_arrow(call):
                 return await self._answer_together(self._batcher, call, deadline)
-            return await self._lane.run(lambda: self.answer(at_work), deadline)
+            work = self._answer_stream if call.dialect == "arrow" else self.answer
+            return await self._lane.run(lambda: work(at_work), deadline)
         except Delayed as late:
             at_work.probe = True  # its thread goes on, but what it answers now nobody gets: not captured
             return self._delayed(call, late)
@@ -128,6 +132,26 @@ class LocalVariant:
             request = spoken.read(self._validator, call)
         except InvalidRequest as refusal:
             return self._refuse(refusal, call)
+        return self._predicted(call, request)
+
+    def stream_now(self, call: Call) -> Callable[[], Outcome] | None:
+        """Return what answers a plain stream, whose size tells its rows, if those of its size are quick."""
+        if self.quick_bytes == _NEVER or len(call.body) > self._quick_stream or call.dialect != "arrow":
+            return None
+        request = dialect("arrow").read_plain(self._validator, call)  # type: ignore[attr-defined]
+        return None if request is None else lambda: self._answer_stream(call, request)
+
+    def _answer_stream(self, call: Call, request: Request | None = None) -> Outcome:
+        """Answer one stream, and remember whether those of its size are quick."""
+        begun, size = perf_counter(), len(call.body)
+        outcome = self.answer(call) if request is None else self._predicted(call, request)
+        if perf_counter() - begun > _QUICK:
+            self._quick_stream = min(self._quick_stream, size - 1)
+        elif outcome.status == 200:
+            self._quick_stream = max(self._quick_stream, size)
+        return outcome
+
+    def _predicted(self, call: Call, request: Request) -> Outcome:
         try:
             prediction = self._package.runtime.predict(request.batch)
             return self._answered(call, request, prediction)
@@ -183,7 +207,10 @@ class LocalVariant:
         if self._several:
             return rows, prediction.labels, prediction.probabilities
         tables = prediction.probabilities
-        return rows, answered.answer.predictions, tables[0] if tables else None
+        labels: Any = answered.answer.predictions
+        if len(labels) > 1 and self._plain_labels and prediction.labels[0].dtype.kind in "iu":
+            labels = prediction.labels[0]  # which need not be looked at one by one
+        return rows, labels, tables[0] if tables else None
 
     def _refuse(self, refusal: InvalidRequest, call: Call) -> Outcome:
         outcome = dialect(call.dialect).refuse(refusal, call)

@@ -63,12 +63,13 @@ def _matrix_maker(columns: Sequence[dict[str, Any]]) -> Callable[[Batch], NDArra
         if values is None:
             values = np.column_stack([batch.columns[name] for name in names])
         # the one dtype of the fitted matrix, unless missing values do not fit in it
-        dtype = values.dtype if fitted.kind in "iub" and _has_missing(values) else fitted
+        dtype = values.dtype if fitted.kind in "iub" and has_missing(values) else fitted
         # a copy of a block, for a model may write into what it gets
         return values.astype(dtype, order="C", copy=batch.block is not None)
 
     return make
 
 
-def _has_missing(values: NDArray[Any]) -> bool:
+def has_missing(values: NDArray[Any]) -> bool:
+    """Return whether one of some numbers is NaN."""
     return values.dtype.kind == "f" and bool(np.isnan(values).any())

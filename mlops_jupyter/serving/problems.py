@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
 MOST = 100  # problems told of one request: enough to mend it, bounded however large it was
 _LONGEST = 40
@@ -95,11 +95,29 @@ class InvalidRequest(Exception):  # noqa: N818 - it is the request that is inval
         return {"error": self.error, "problems": [asdict(problem) for problem in self.problems]}
 
 
+class EnoughProblems(Exception):  # noqa: N818 - not an error: the list is full
+    """`MOST` problems were found."""
+
+
 def invalid(problems: list[Problem]) -> InvalidRequest:
     """Return the 422 that lists `problems`."""
     more = len(problems) - 1
     others = f" (and {'at least ' if len(problems) == MOST else ''}{more} more)" if more else ""
     return InvalidRequest(422, f"{problems[0]}{others}", problems)
+
+
+def given_twice(name: str) -> InvalidRequest:
+    """Return the 422 for a key or column that came twice."""
+    return invalid([Problem(None, shortened_name(name), "duplicate", "twice", "given twice")])
+
+
+def check_once_each(names: Iterable[str]) -> None:
+    """Raise what `given_twice` returns for the first name that comes twice."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise given_twice(name)
+        seen.add(name)
 
 
 def too_large(limit: int) -> InvalidRequest:

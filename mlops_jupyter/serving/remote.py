@@ -71,6 +71,9 @@ class RemoteVariant:
     def answer_now(self, call: Call) -> None:
         """Return None: nothing is answered without a wait."""
 
+    def stream_now(self, call: Call) -> None:
+        """Return None, likewise."""
+
     async def respond(self, call: Call) -> Outcome:
         """Pass a call on, and its outcome back; 503 while the other process is away, 504 when it hangs."""
         if self.depth >= self._most:

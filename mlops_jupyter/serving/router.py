@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from .call import Call, Outcome
     from .plain_row import AnswerRow
@@ -57,6 +57,10 @@ class Variant(Protocol):
     @property
     def depth(self) -> int:
         """How many requests wait for it here."""
+        ...
+
+    def stream_now(self, call: Call) -> Callable[[], Outcome] | None:
+        """Return what answers a stream of Arrow within a millisecond, or None, nothing having happened."""
         ...
 
     def answer_now(self, call: Call) -> Outcome | None:

@@ -27,7 +27,7 @@ from .compiled import compile_reader
 from .decoding import decode, repeated_key
 from .diagnosis import Diagnosis
 from .groups import Group, Irregular, group_columns
-from .problems import InvalidRequest, Problem, Warned, invalid, shortened_name, too_large
+from .problems import InvalidRequest, Problem, Warned, given_twice, invalid, too_large
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -190,7 +190,7 @@ class Validator:
         request = self.read(features)
         repeated = repeated_key(body, features)
         if repeated is not None:
-            raise invalid([Problem(None, shortened_name(repeated), "duplicate", "twice", "given twice")])
+            raise given_twice(repeated)
         return request
 
     def _count(self, features: Any) -> int:

@@ -43,6 +43,8 @@ def test_the_key_of_an_old_certificate_is_not_that_of_a_new_one(tmp_path):
     assert merged_options(before, asked_options(tls_certificate=both)).tls_key == both
     assert merged_options(before, asked_options(tls_certificate=both, tls_key="/c")).tls_key == "/c"
     assert merged_options(before, asked_options(cache=1)).tls_key == "/b"
+    assert merged_options(before, asked_options(tls_key="off")).tls_key == "/a"
+    assert merged_options(before, asked_options(tls_certificate=both, tls_key="off")).tls_key == both
 
 
 def test_paths_are_kept_whole_for_workers_run_elsewhere(tmp_path, monkeypatch):

@@ -24,6 +24,9 @@ class Named:
         self.slot, self.version, self.digest = slot, version, "d" * 64
         self.quick_bytes = 1000 if quick else -1
 
+    def stream_now(self, call):
+        return None
+
     def answer_now(self, call):
         return Outcome(200, json.dumps([self.version, call.role, call.unit]).encode())
 

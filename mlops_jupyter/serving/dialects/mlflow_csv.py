@@ -8,7 +8,7 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
-from ..problems import InvalidRequest, Problem, invalid, shortened_name
+from ..problems import InvalidRequest, Problem, check_once_each, invalid
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,20 +56,12 @@ def _table(body: bytes, most: int) -> tuple[list[str], list[list[str]]]:
     try:
         lines = csv.reader(io.StringIO(body.decode("utf-8-sig"), newline=""), strict=True)
         names = next(lines, [])
-        _check_names(names)
+        check_once_each(names)
         return names, _rows(lines, len(names), most)
     except UnicodeDecodeError:
         raise InvalidRequest(400, "invalid CSV: not UTF-8") from None
     except csv.Error as error:
         raise InvalidRequest(400, f"invalid CSV: {error}") from None
-
-
-def _check_names(names: list[str]) -> None:
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            raise invalid([Problem(None, shortened_name(name), "duplicate", "twice", "given twice")])
-        seen.add(name)
 
 
 def _rows(lines: Any, width: int, most: int) -> list[list[str]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from ..decoding import repeated_key
-from ..problems import MOST, InvalidRequest, Problem, invalid, shortened, shortened_name
+from ..problems import MOST, InvalidRequest, Problem, given_twice, invalid, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +45,7 @@ def read_json(validator: Validator, body: bytes) -> Request:
     except RecursionError:
         raise InvalidRequest(400, "invalid JSON: nested too deep") from None
     if repeated is not None:
-        raise invalid([Problem(None, shortened_name(repeated), "duplicate", "twice", "given twice")])
+        raise given_twice(repeated)
     return request
 
 
@@ -135,7 +135,7 @@ def _check_names(names: list[Any]) -> None:
             expected = "names of columns"
             raise invalid([Problem(None, "dataframe_split.columns", "type", shortened(name), expected)])
         if name in seen:
-            raise invalid([Problem(None, shortened_name(name), "duplicate", "twice", "given twice")])
+            raise given_twice(name)
         seen.add(name)
     if not names:
         raise invalid([Problem(None, "dataframe_split.columns", "empty", "none", "names of columns")])

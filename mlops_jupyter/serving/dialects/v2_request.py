@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 
 from ..decoding import first_repeated_key
-from ..problems import InvalidRequest, Problem, invalid, shortened_name, too_large
+from ..problems import InvalidRequest, given_twice, shortened_name, too_large
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -155,7 +155,7 @@ def _decoded(document: bytes) -> InferRequest:
     except RecursionError:
         raise InvalidRequest(400, "invalid JSON: nested too deep") from None
     if repeated is not None:
-        raise invalid([Problem(None, shortened_name(repeated), "duplicate", "twice", "given twice")])
+        raise given_twice(repeated)
     return request
 
 

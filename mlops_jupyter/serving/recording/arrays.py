@@ -8,7 +8,6 @@ midst of serving.
 from __future__ import annotations
 
 import functools
-from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -104,20 +103,23 @@ def texts_of_width(table: NDArray[np.uint8]) -> pa.Array:
     return pa.Array.from_buffers(pa.string(), rows, buffers)
 
 
-def repeated_text(value: str | None, rows: int) -> pa.Array:
-    """Return one text many times, None for a missing one."""
-    if value is None:
-        return nothing("string", rows)
-    data = value.encode()
-    return _of_bytes(data * rows, np.full(rows, len(data)), None)
+@functools.lru_cache(_KEPT)
+def same_text(value: str, rows: int) -> pa.Array:
+    """Return one text many times."""
+    return _of_bytes(value.encode() * rows, np.full(rows, len(value.encode())), None)
 
 
-same_text = functools.lru_cache(_KEPT)(repeated_text)
+def repeated_texts(values: Sequence[str | None], counts: NDArray[np.int64]) -> pa.Array:
+    """Return each text, None for a missing one, as often as its count says."""
+    missing = np.repeat([value is None for value in values], counts)
+    encoded = [(value or "").encode() for value in values]
+    data = b"".join([text * count for text, count in zip(encoded, counts.tolist(), strict=True)])
+    return _of_bytes(data, np.repeat(list(map(len, encoded)), counts), missing)
 
 
-def repeated_number(value: float, type_: str, rows: int) -> pa.Array:
-    """Return one number many times."""
-    return numbers(np.full(rows, value, _DTYPES.get(type_, "int64")), type_)
+def repeated_numbers(values: Sequence[float], type_: str, counts: NDArray[np.int64]) -> pa.Array:
+    """Return each number as often as its count says."""
+    return numbers(np.repeat(np.array(values, _DTYPES.get(type_, "int64")), counts), type_)
 
 
 def array_of(values: NDArray[Any], type_: str) -> pa.Array:
@@ -157,15 +159,6 @@ def _present(values: Sequence[Any], type_: str, missing: Mask | None = None) -> 
     if None in values:  # which would be false
         raise TypeError
     return flags(np.fromiter(values, bool, len(values)), missing)
-
-
-def repeated(values: Sequence[Any], counts: NDArray[np.int64] | None) -> Sequence[Any]:
-    """Return each value as often as its count says, once without any."""
-    if counts is None:
-        return values
-    if isinstance(values, np.ndarray):
-        return np.repeat(values, counts)
-    return list(chain.from_iterable(map(repeat, values, counts.tolist())))
 
 
 def _texts(values: Sequence[str], missing: Mask | None) -> pa.Array:

@@ -12,6 +12,8 @@ CROWD = 4096  # entries worth waking the writer for: waking costs as much as wri
 MOST = 8192
 LARGE = 4 * 1024  # bytes: a request of more is counted by its bytes
 MOST_BYTES = 64 * 2**20
+TOGETHER = 2 * 2**20  # bytes of large entries written at once: to begin costs as much as some of them
+CROWD_BYTES = 4 * TOGETHER  # of large entries worth waking the writer for
 
 
 class Backlog(Generic[Entry]):
@@ -57,7 +59,8 @@ class Backlog(Generic[Entry]):
         with self._lock:
             taken = not self._shut and (self._take_large if size >= LARGE else self._take_small)(entry, size)
             self.refused += not taken
-        self.awake.set()
+        if self.crowded:
+            self.awake.set()
         return taken
 
     def _take_small(self, entry: Entry, _: int) -> bool:
@@ -77,16 +80,24 @@ class Backlog(Generic[Entry]):
         """Return the next entries, oldest first, large ones by themselves; none when there are none."""
         with self._lock:
             if self._large:
-                size, entry = self._large.popleft()
-                self._large_bytes -= size
-                return [entry]
+                return self._pop_large()
         pop = self._small.popleft  # only this thread takes, so what is counted is there
         return [pop() for _ in range(min(most, len(self._small)))]
+
+    def _pop_large(self) -> list[Entry]:
+        entries: list[Entry] = []
+        left = TOGETHER
+        while self._large and (not entries or self._large[0][0] <= left):
+            size, entry = self._large.popleft()
+            entries.append(entry)
+            left -= size
+            self._large_bytes -= size
+        return entries
 
     @property
     def crowded(self) -> bool:
         """Whether what waits should not wait for more."""
-        return bool(self._large) or len(self._small) >= self._calm
+        return self._large_bytes >= CROWD_BYTES or len(self._small) >= self._calm
 
     def shut(self) -> None:
         """Take no more: what comes now is dropped and counted."""

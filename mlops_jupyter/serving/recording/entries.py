@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from .arrays import (
+    columns,
     nothing,
     numbers,
-    repeated,
-    repeated_number,
-    repeated_text,
+    repeated_numbers,
+    repeated_texts,
     same_text,
     texts,
     texts_of_width,
@@ -93,10 +93,10 @@ class Entries:
 
         rows, labels, tables = said[6:9]
         entries = len(rows)
-        counts = None if rows[0] is None else _counts(rows)
-        total = entries if counts is None else int(counts.sum())
+        counts = np.ones(entries, np.int64) if rows[0] is None else _counts(rows)
+        total = int(counts.sum())
         pause = step_aside if total * len(self._layout.features) > _AT_ONCE else _go_on
-        request = self._request_of_one(said, total) if entries == 1 else self._request_of(said, counts, total)
+        request = self._request_of_many(said, counts) if total > entries else self._request_of_each(said)
         pause()
         features = self._rows(rows, total)
         pause()
@@ -105,26 +105,28 @@ class Entries:
         arrays = [*request, *features, *predictions, *scores]
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
-    def _request_of(self, said: Said, counts: NDArray[np.int64] | None, total: int) -> list[pa.Array]:
-        if total == len(said[0]):
-            counts = None
-        request = self._request([repeated(values, counts) for values in (*said[:6], said[9])], total)
-        request.insert(1, _numbers(counts, total))
+    def _request_of_each(self, said: Said) -> list[pa.Array]:
+        """Return the columns of requests that have one row each."""
+        request = self._request((*said[:6], said[9]), len(said[0]))
+        request.insert(1, _numbers(len(said[0])))
         return request
 
-    def _request_of_one(self, said: Said, rows: int) -> list[pa.Array]:
-        """Return the columns of one request, which says the same of all its rows."""
-        time, id_, unit, role, status, seconds = (values[0] for values in said[:6])
+    def _request_of_many(self, said: Said, counts: NDArray[np.int64]) -> list[pa.Array]:
+        """Return the columns of requests of many rows, who say the same of all their rows."""
+        times, ids, units, roles, statuses, seconds = said[:6]
+        rows = int(counts.sum())
+        starts = np.cumsum(counts) - counts
+        one_role = len(set(roles)) == 1
         return [
-            repeated_text(id_, rows),
-            numbers(np.arange(rows), "int32"),
-            repeated_text(self._unit(unit), rows),
-            repeated_number(time // 1000, UTC, rows),
-            same_text(role, rows),
+            repeated_texts(ids, counts),
+            numbers(np.arange(rows) - np.repeat(starts, counts), "int32"),
+            repeated_texts(list(map(self._unit, units)), counts),
+            repeated_numbers([time // 1000 for time in times], UTC, counts),
+            same_text(roles[0], rows) if one_role else repeated_texts(roles, counts),
             same_text(self._version, rows),
-            repeated_number(status, "int16", rows),
-            repeated_number(seconds, "double", rows),
-            repeated_text(self._error(said[9][0]), rows),
+            repeated_numbers(statuses, "int16", counts),
+            repeated_numbers(seconds, "double", counts),
+            repeated_texts(list(map(self._error, said[9])), counts),
         ]
 
     def _of_packed(self, entries: Sequence[Packed]) -> pa.RecordBatch:
@@ -133,7 +135,7 @@ class Entries:
         data, ids, units, roles, labels = zip(*entries, strict=True)
         rows, table = len(data), unpack(data, self._layout)
         request = self._request((table.times, ids, units, roles, table.statuses, table.seconds, ()), rows)
-        request.insert(1, _numbers(None, rows))
+        request.insert(1, _numbers(rows))
         features = self._features.of_table(table.features)
         step_aside()
         results = [*self._results.predictions(labels, rows), *self._results.scores_of_table(table.scores)]
@@ -146,7 +148,7 @@ class Entries:
         request = [
             texts_of_width(rows.ids),
             numbers(np.zeros(count, np.int32), "int32"),
-            self._units(rows.units),
+            self._units(rows.units) if rows.units else nothing("string", count),
             numbers(rows.times // 1000, UTC),
             _roles(rows.roles),
             same_text(self._version, count),
@@ -154,7 +156,7 @@ class Entries:
             numbers(rows.seconds, "double"),
             nothing("string", count),
         ]
-        features = self._features.of_table(rows.features)
+        features = columns(rows.features, "double")  # none is missing, or the row were no ordinary one
         results = [
             *self._results.predictions([rows.labels], count),
             *self._results.scores_of_table(rows.scores),
@@ -259,9 +261,6 @@ def _array(values: Any, dtype: Any) -> NDArray[Any]:
     return values if isinstance(values, np.ndarray) else np.fromiter(values, dtype, len(values))
 
 
-def _numbers(counts: NDArray[np.int64] | None, total: int) -> pa.Array:
-    """Return the number of each row within its request."""
-    if counts is None:
-        return numbers(np.zeros(total, np.int32), "int32")
-    starts = np.cumsum(counts) - counts
-    return numbers(np.arange(total) - np.repeat(starts, counts), "int32")
+def _numbers(rows: int) -> pa.Array:
+    """Return the numbers of rows that are all the first of their requests."""
+    return numbers(np.zeros(rows, np.int32), "int32")

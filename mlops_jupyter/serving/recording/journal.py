@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from .backlog import Backlog
 from .pieces import step_aside
+from .releasing import Releaser
 from .ring import RingRows
 from .streams import StreamFiles
 
@@ -95,9 +96,11 @@ class Journal:
             self._shut()
             self._lose_all()
             return
+        releaser = Releaser()
         while not self._closing:
             took = self._write_waiting(converter, files)
             self._tidy(files)
+            releaser.look(files.written)
             self._wait(took)
         self._write_waiting(converter, files)
         self._lose_all()

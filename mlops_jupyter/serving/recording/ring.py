@@ -10,7 +10,6 @@ each moves a mark of its own, after it is done with the bytes.
 from __future__ import annotations
 
 import struct
-from collections import deque
 from dataclasses import dataclass
 from time import time_ns
 from typing import TYPE_CHECKING, Any, Protocol
@@ -59,14 +58,16 @@ class RingRows:
 
     Parameters
     ----------
-    ids, units, roles, labels : sequence
+    ids, roles, labels : sequence
         One per row; roles by their numbers in `ROLES`.
+    units : sequence of str
+        One per row, or none at all.
     times : ndarray of int64
         Nanoseconds since 1970.
     seconds : ndarray of float64
         How long each took.
-    features : ndarray of int64, shape (features, rows)
-        The bits of doubles.
+    features : ndarray of float64, shape (features, rows)
+        Their values.
     scores : ndarray of float64, shape (scores, rows)
         Probabilities.
     """
@@ -77,7 +78,7 @@ class RingRows:
     labels: Sequence[Any]
     times: NDArray[np.int64]
     seconds: NDArray[np.float64]
-    features: NDArray[np.int64]
+    features: NDArray[np.float64]
     scores: NDArray[np.float64]
 
     def __len__(self) -> int:
@@ -104,7 +105,7 @@ class Ring:
         self._room = max(1, min(MOST, MOST_BYTES // self._row))
         self._crowd = max(1, min(CROWD, self._room // 4))
         self._bytes = bytearray(self._row * self._room)
-        self._units: deque[str] = deque()
+        self._units: dict[int, str] = {}  # of those rows that have one
         self._added = self._taken = 0  # rows since the beginning
         self._whole = True
         self.refused = 0
@@ -116,7 +117,7 @@ class Ring:
         pack = (_HEAD if self._labels is not None else _HEAD_VALUE).pack
         codes: Mapping[Any, Any] | None = _codes(self._labels)
         roles = {role: number for number, role in enumerate(ROLES)}
-        width, units, awake = 8 * self._scores, self._units.append, self._awake
+        width, units, awake = 8 * self._scores, self._units, self._awake
 
         def add(
             prediction_id: str, unit: str, role: str, seconds: float, label: Any, values: bytes, scores: bytes
@@ -133,7 +134,8 @@ class Ring:
             head = pack(time_ns(), seconds, roles[role], code, prediction_id.encode())
             at = self._added % room * row
             ring[at : at + row] = head + values + scores
-            units(unit)
+            if unit:
+                units[self._added] = unit
             self._added += 1
             if waiting == crowd:
                 awake.set()
@@ -166,18 +168,20 @@ class Ring:
 
     def _rows(self, table: NDArray[np.int64]) -> RingRows:
         end = _WORDS + self._features
-        pop = self._units.popleft
         columns = table.T.copy()
         return RingRows(
             ids=table[:, 4:_WORDS].copy().view(np.uint8),
-            units=[pop() for _ in range(len(table))],
+            units=self._units_of(range(self._taken, self._taken + len(table))),
             roles=columns[2],
             labels=self._told(columns[3]),
             times=columns[0],
             seconds=columns[1].view(np.float64),
-            features=columns[_WORDS:end],
+            features=columns[_WORDS:end].view(np.float64),
             scores=columns[end:].view(np.float64),
         )
+
+    def _units_of(self, rows: range) -> Sequence[str]:
+        return [self._units.pop(row, "") for row in rows] if self._units else ()
 
     def _told(self, codes: NDArray[np.int64]) -> Sequence[Any]:
         if self._labels is None:

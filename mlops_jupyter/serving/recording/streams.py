@@ -9,6 +9,7 @@ Nothing is synced: what the machine had not yet written when it lost its power i
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import time
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ LONGEST = 3600.0  # seconds that one file is written to
 LARGEST = 64 * 2**20
 SMALL_BATCH = 64  # rows: a batch of fewer costs more for its description than for its values
 MOST_SMALL = 1024
+_TRIES = 10  # for a file, while others remove its folder
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 _END = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 
@@ -104,12 +106,11 @@ class StreamFiles:
         now = time.time()
         moment = datetime.fromtimestamp(now, UTC)
         path = self._folder / f"{moment:%Y%m%dT%H%M%S.%fZ}-{self._writer}-{os.getpid()}{SUFFIX}"
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            return _Open(path, os.open(path, _NEW, 0o600), now)
-        except FileNotFoundError:  # another writer has just found the folder empty
+        for _ in range(_TRIES):
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            return _Open(path, os.open(path, _NEW, 0o600), now)
+            with contextlib.suppress(FileNotFoundError):  # another writer has just found the folder empty
+                return _Open(path, os.open(path, _NEW, 0o600), now)
+        raise FileNotFoundError(errno.ENOENT, "its folder is removed again and again", str(path))
 
     def _put(self, file: _Open, data: bytes | pa.Buffer) -> None:
         left, offset = memoryview(data), file.size

@@ -24,6 +24,9 @@ class LocalVariant:
         self.slot, self.digest = slot, "d" * 64
         self.version = self._answer = package.strip()
 
+    def stream_now(self, call):
+        return None
+
     def answer_now(self, call):
         return None
 

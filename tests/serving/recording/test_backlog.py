@@ -79,3 +79,20 @@ def test_nothing_is_lost_or_doubled_between_threads():
     writer.join()
     assert len(taken) + queue.refused == 12_000
     assert len(set(taken)) == len(taken)
+
+
+def test_large_requests_come_out_together_up_to_so_many_bytes():
+    queue = Backlog()
+    size = backlog.TOGETHER // 4
+    for i in range(6):
+        queue.add(i, size)
+    queue.add("small", 10)
+    assert not queue.crowded
+    assert not queue.awake.is_set()
+    assert queue.take() == [0, 1, 2, 3]
+    assert queue.take() == [4, 5]
+    assert queue.take() == ["small"]
+    queue.add("huge", backlog.CROWD_BYTES)
+    assert queue.crowded
+    assert queue.awake.is_set()
+    assert queue.take() == ["huge"]

@@ -401,3 +401,32 @@ def test_memory_stays_flat_and_nothing_heavy_is_imported(tmp_path):
     assert int(grown) < 24 * 2**20
     assert heavy == []
     assert table["prediction_id"].to_pylist() == sorted(table["prediction_id"].to_pylist())
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_requests_of_many_rows_are_found_as_they_were(capture, order):
+    """Several at once, some with a missing value, of one row, refused or of another unit."""
+    rng = np.random.default_rng(1)
+    blocks = [np.asarray(rng.normal(size=(rows, 2)), order=order) for rows in (3, 1, 2, 5)]
+    blocks[2][1, 0] = np.nan
+    entries = [
+        entry(
+            block, np.arange(len(block)), rng.random((len(block), 2)), id_=f"p{i}", unit="ü" * i,
+            role="stable" if i % 2 else "candidate",
+        )
+        for i, block in enumerate(blocks)
+    ]  # fmt: skip
+    refused = entry(None, id_="no", status=422, error="wrong, got 5")
+    together = capture(PAIR, [*entries, refused]).to_pylist()
+    expected = [
+        (f"p{i}", row, "ü" * i or None, "stable" if i % 2 else "candidate", *values)
+        for i, block in enumerate(blocks)
+        for row, values in enumerate([None if x != x else x for x in line] for line in block.tolist())
+    ]
+    named = ("prediction_id", "row", "unit", "variant", "distance", "hour")
+    told = [tuple(row[name] for name in named) for row in together if row["status"] == 200]
+    assert sorted(told, key=lambda row: row[:2]) == expected
+    assert [(row["prediction_id"], row["error"]) for row in together if row["status"] == 422] == [
+        ("no", "wrong, got 5")
+    ]
+    assert all(row["prediction"] == row["row"] for row in together if row["status"] == 200)

@@ -239,9 +239,17 @@ def test_a_seldom_asked_model_takes_little_room(tmp_path, make_recorder, monkeyp
     recorder = make_recorder(contract([column(f"x{i}") for i in range(30)]))
     for i in range(50):
         recorder.record(entry([tuple(float(i) for _ in range(30))], [1], [[0.5, 0.5]]))
-        time.sleep(0.01)
+        written_beyond(tmp_path, i)
     [file] = captured_files(tmp_path)
     while_written = file.path.stat().st_size
     recorder.close(5)
     assert captured(tmp_path).num_rows == 50
     assert file.path.stat().st_size < while_written / 2
+
+
+def written_beyond(folder, rows: int) -> None:
+    """Wait until more rows than these are on the disk, so that each is a batch of its own."""
+    deadline = time.monotonic() + 10
+    while (found := captured(folder)) is None or found.num_rows <= rows:
+        assert time.monotonic() < deadline
+        time.sleep(0.002)

@@ -252,6 +252,16 @@ def infer_status(client, asked, headers):
     return "OK"
 
 
+def test_it_speaks_tls_with_one_file_that_holds_certificate_and_key(doors, gate_of, certificate, tmp_path):
+    pem, key = certificate
+    both = tmp_path / "both.pem"
+    both.write_bytes(pem.read_bytes() + key.read_bytes())
+    door = doors.open(gate_of(), certificate=both)
+    address = f"localhost:{door.port}"
+    with triton.InferenceServerClient(address, ssl=True, root_certificates=str(pem)) as client:
+        assert client.is_server_live()
+
+
 def test_it_speaks_tls_with_a_given_certificate(doors, gate_of, delays, certificate):
     pem, key = certificate
     door = doors.open(gate_of(), certificate=pem, key=key)
