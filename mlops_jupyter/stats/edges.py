@@ -24,6 +24,9 @@ EVEN = 256
 BULK = 15.0
 """Evenly spaced edges, and how many interquartile ranges around the median they span."""
 
+BEYOND = 64
+"""Evenly spaced edges on either side of the reference, as far as it is wide itself."""
+
 DECILES = np.arange(1, 10) / 10
 
 
@@ -128,8 +131,14 @@ def _evenly(ordered: NDArray[np.float64]) -> NDArray[np.float64]:
     with np.errstate(over="ignore", invalid="ignore"):
         reach = BULK * (high - low) or np.inf
         ends = max(ordered[0], middle - reach), min(ordered[-1], middle + reach)
-        points = np.linspace(*ends, EVEN)
+        points = np.concatenate([np.linspace(*ends, EVEN), *_beyond(ordered, ends[1] - ends[0])])
     return points[np.isfinite(points)] if ends[0] < ends[1] else points[:0]
+
+
+def _beyond(ordered: NDArray[np.float64], wide: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return evenly spaced points on either side of all values: what drifts out of them has a shape too."""
+    steps = np.arange(1, BEYOND + 1) / BEYOND * wide
+    return ordered[0] - steps, ordered[-1] + steps
 
 
 def _ranks(rows: int, cells: int) -> NDArray[np.intp]:

@@ -93,5 +93,6 @@ def test_whole_numbers_are_told_from_others(values, whole):
 
 
 def test_how_far_values_lie_beyond_the_edges_is_summed():
-    profile = counted(np.array([-2.0, 5.0, 13.0, 14.0, np.inf]), edges_of(np.arange(11.0)))
+    edges = edges_of(np.arange(11.0))  # they go on as far as the reference is wide: from -10 to 20
+    profile = counted(np.array([-12.0, 5.0, 15.0, 23.0, 24.0, np.inf]), edges)
     assert profile.excess == pytest.approx((2.0, 3.0 + 4.0))

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from mlops_jupyter.stats.counting import NumericCounter
+from mlops_jupyter.stats.distances import quantiles
 from mlops_jupyter.stats.edges import CELLS, Edges, edges_at, edges_of, quantiles_of_sorted
 
 RNG = np.random.default_rng(7)
@@ -46,10 +48,19 @@ def test_minus_zero_and_zero_are_one_edge():
     assert np.count_nonzero(edges.values == 0) == 1
 
 
-def test_values_below_and_above_the_reference_fall_into_the_open_cells():
+def test_cells_go_on_beyond_the_reference_as_far_as_it_is_wide():
     edges = edges_of(np.array([3.0, 4.0, 5.0]))
-    assert edges.values[0] < 3.0
-    assert edges.values[-1] == 5.0
+    assert (edges.values[0], edges.values[-1]) == (1.0, 7.0)
+    assert np.count_nonzero(edges.values < 3.0) > 50
+    assert np.count_nonzero(edges.values > 5.0) > 50
+
+
+def test_what_drifts_beyond_the_reference_keeps_its_quantiles():
+    winter, summer = RNG.normal(36, 8, 20_000), RNG.normal(70, 8, 20_000)
+    counter = NumericCounter(edges_of(winter))
+    counter.add(summer)
+    at = np.array([0.25, 0.5, 0.75])
+    assert quantiles(counter.profile(), at) == pytest.approx(np.quantile(summer, at), abs=0.5)
 
 
 def test_one_outlier_leaves_the_other_cells_where_they_are():

@@ -35,7 +35,7 @@ def said_of_levels(before, now, kind="categorical"):
 
 def test_hours_move_later(rng):
     words = said(rng.integers(5, 20, ROWS), rng.integers(6, 22, ROWS), "dep_hour")
-    assert words[0] == "`dep_hour` moved later by 1.3 h (median 12 to 13)"
+    assert words[0] == "`dep_hour` moved later by 1.4 h (median 12 to 13)"
     assert words[1].endswith("out of the reference's range, 5 to 19")
 
 
