@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mlops_jupyter.capture.files import captured_files, read_batches
 from mlops_jupyter.errors import DataError, did_you_mean
 
 from .calling import ROWS_AT_ONCE, columns_of, encode, joined, known_columns, refusal
-from .folder import probe_token
+from .folder import probe_token, read_serving
 from .requests import PROBE
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from .requests import Endpoint
 
 TIME = "x-mlops-time"
+CAPTURED_WITHIN = 10.0  # seconds
 
 
 class _Piece(NamedTuple):
@@ -65,8 +68,30 @@ def replay(endpoint: Endpoint, folder: Path, schema: Mapping[str, Any], frame: A
         if status != 200:
             raise refusal(status, _renumbered(answer, order[piece.start :]), 0)
         answers.append(answer)
+    _await_capture(folder, answers[-1].get("prediction_id"))
     called = joined(answers, features.index, schema)
     return replace(called, frame=called.frame.iloc[np.argsort(order, kind="stable")])
+
+
+def _await_capture(folder: Path, last: str | None) -> None:
+    """Wait until the last answer is captured: whoever asks for drift next means all that was replayed.
+
+    A server writes twice a second, in the order in which it answered.
+    """
+    serving = read_serving(folder)
+    if last is None or serving is None or not serving.spec.options.capture:
+        return
+    until = time.monotonic() + CAPTURED_WITHIN
+    while not _is_captured(folder, last) and time.monotonic() < until:
+        time.sleep(0.1)
+
+
+def _is_captured(folder: Path, prediction_id: str) -> bool:
+    import pyarrow.compute as pc
+
+    files = sorted(captured_files(folder), key=lambda file: file.path.stat().st_mtime, reverse=True)
+    batches = (batch for file in files[:2] for batch in read_batches(file.path))
+    return any(pc.index(batch.column("prediction_id"), prediction_id).as_py() >= 0 for batch in batches)
 
 
 def _times(frame: Any, at: str) -> tuple[NDArray[np.intp], list[str]]:
@@ -86,17 +111,17 @@ def _times(frame: Any, at: str) -> tuple[NDArray[np.intp], list[str]]:
     if len(gone):
         raise DataError(f"row {gone[0]} has no time in {at}", f"{len(gone):,} rows have none")
     order = np.argsort(column.to_numpy(), kind="stable")
-    return order, [time.astimezone().isoformat() for time in column.iloc[order].dt.to_pydatetime()]
+    return order, [moment.astimezone().isoformat() for moment in column.iloc[order].dt.to_pydatetime()]
 
 
 def _pieces(frame: Any, times: list[str]) -> Iterator[_Piece]:
     for start in range(0, len(frame), ROWS_AT_ONCE):
         columns = columns_of(frame.iloc[start : start + ROWS_AT_ONCE])  # once for many requests
         here = times[start : start + ROWS_AT_ONCE]
-        for time, positions in groupby(range(len(here)), here.__getitem__):
+        for moment, positions in groupby(range(len(here)), here.__getitem__):
             found = list(positions)
             part = slice(found[0], found[-1] + 1)
-            yield _Piece(start + found[0], time, {name: values[part] for name, values in columns.items()})
+            yield _Piece(start + found[0], moment, {name: values[part] for name, values in columns.items()})
 
 
 def _renumbered(answer: Mapping[str, Any], rows: NDArray[np.intp]) -> dict[str, Any]:

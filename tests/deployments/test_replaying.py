@@ -48,6 +48,11 @@ def test_rows_are_captured_as_asked_when_they_were_and_answered_as_they_stand(en
     assert lying.prediction_id.nunique() == 10
 
 
+def test_all_rows_are_captured_when_it_is_done(endpoint, home):
+    mlops.predict(endpoint, past(home, "2015-01-01T00:00Z"), at="when")
+    assert len(captured(home, endpoint, pd.Timestamp("2015-01-01", tz=UTC))) == 50
+
+
 def test_times_without_a_zone_are_local(endpoint, home, wait):
     rows = past(home, "2014-03-01").assign(when=lambda frame: frame.when.astype("datetime64[s]"))
     mlops.predict(endpoint, rows, at="when")
