@@ -13,6 +13,8 @@ import mmap
 import os
 import time
 
+import numpy as np
+
 LEAST = 32 * 1024  # bytes: below, the cache is quicker
 BLOCK = 4096  # of which offset, length and address must be multiples
 _AT_ONCE = 2**20
@@ -69,7 +71,8 @@ class DirectWriter:
 
         if self._aligned is None:
             self._aligned = mmap.mmap(-1, _AT_ONCE)
-        self._aligned[: len(data)] = data
+        # NumPy copies without keeping the interpreter from whoever answers meanwhile
+        np.frombuffer(self._aligned, np.uint8)[: len(data)] = np.frombuffer(data, np.uint8)
         usual = fcntl.fcntl(descriptor, fcntl.F_GETFL)
         fcntl.fcntl(descriptor, fcntl.F_SETFL, usual | _FLAG)
         try:
