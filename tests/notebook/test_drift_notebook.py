@@ -46,8 +46,7 @@ def test_seasons_are_found_ranked_and_explained(executed):
     assert "winter-flights drifted in 4 of 16 columns, most of all temp, dewp and humid" in said
     assert re.search(r"temp \(numeric\) +✗ CRITICAL +2\.\d+", said)
     assert re.search(r"dewp \(numeric\) +✗ CRITICAL +1\.\d+", said)
-    for column in ("origin", "weekday", "distance", "dep_hour", "prediction"):
-        assert re.search(rf"{column} \(\w+\) +✓ OK", said), column
+    assert "12 columns are OK" in said
     assert "moved up by 24" in " ".join(said.split())
     assert re.search(r"drifted +temp \([\d.]+\), dewp", closing)
 
@@ -66,10 +65,12 @@ def test_a_gate_fails_with_what_drifted(executed):
 
 def test_a_slice_of_two_months_is_cut_alike(executed):
     _, _, notebook = executed
-    said = shown(notebook, "--slice")
+    said = shown(notebook, "slice=")
     assert "origin == 'JFK' and dep_hour >= 17" in said
     assert "cuts the current rows alone" not in said
-    assert re.search(r"origin \(categorical\) +(✓ OK|\W INCONCLUSIVE) +0\.000", said)
+    page = shown(notebook, "slice=", "text/html")
+    assert "INCONCLUSIVE" in page
+    assert not re.search(r"EWR|LGA", page)
 
 
 def test_drift_and_errors_of_each_month_stand_side_by_side(executed):
