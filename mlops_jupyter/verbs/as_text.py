@@ -95,7 +95,10 @@ def _wrapped(text: str, width: int, indent: str = "") -> list[str]:
     lines = []
     for line in text.splitlines() or [""]:
         fits = len(line) <= width
-        lines += [line] if fits else textwrap.wrap(line, width, subsequent_indent=indent)
+        # a path is to be copied, so no hyphen within it ends a line
+        lines += (
+            [line] if fits else textwrap.wrap(line, width, subsequent_indent=indent, break_on_hyphens=False)
+        )
     return lines
 
 

@@ -39,6 +39,12 @@ def frame(rows: int, seed: int, *, drifted: bool) -> pd.DataFrame:
     )
 
 
+@pytest.fixture
+def wide(monkeypatch):
+    """A terminal in which no line breaks."""
+    monkeypatch.setenv("COLUMNS", "220")
+
+
 @pytest.fixture(scope="module")
 def before() -> pd.DataFrame:
     return frame(8_000, 1, drifted=False)
@@ -114,7 +120,7 @@ def test_no_drift_is_said_in_words(before):
     assert same.headline == "the current data shows no drift in any of its 7 columns"
 
 
-def test_too_few_rows_are_no_drift_and_not_ok(before):
+def test_too_few_rows_are_no_drift_and_not_ok(before, wide):
     few = mlops.drift(reference=before[["pressure"]], current=before[["pressure"]].head(5))
     assert not few.ok
     assert few["pressure"].verdict == "INCONCLUSIVE"

@@ -15,6 +15,12 @@ from mlops_jupyter.errors import DataError, NotFoundError, WorkspaceError
 from mlops_jupyter.profiles.files import read_profile
 
 
+@pytest.fixture(autouse=True)
+def wide(monkeypatch):
+    """A terminal in which no line breaks."""
+    monkeypatch.setenv("COLUMNS", "220")
+
+
 @pytest.fixture
 def frame():
     rows = 1000
