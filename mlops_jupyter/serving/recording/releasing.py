@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-WORTH = 16 * 2**20  # bytes written since the last time: what less of them leaves behind is not much
+WORTH = 64 * 2**20  # bytes written since the last time: what less of them leaves behind is not much
 QUIET = 1.0  # seconds without large writes: while they go on, all of it is wanted again at once
 
 
@@ -35,7 +35,7 @@ class Releaser:
             Bytes that the writer has written in all.
         """
         now = time.monotonic()
-        if written - self._written > WORTH // 16:
+        if written - self._written > WORTH // 64:
             self._last = now
         self._written = written
         if written - self._before > WORTH and now - self._last > QUIET:

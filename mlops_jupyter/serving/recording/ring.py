@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .layout import Layout
 
 CROWD = 4096  # rows worth waking the writer for
-MOST = 16384
+MOST = 8192
 MOST_BYTES = 16 * 2**20
 ROLES = ("stable", "candidate", "shadow")
 _ID = 32  # characters of a prediction id
@@ -113,8 +113,9 @@ class Ring:
 
     def _adding(self) -> RecordRow:
         """Return what adds a row: a closure, as looking these up would take longer than their use."""
-        ring, row, room, crowd = memoryview(self._bytes), self._row, self._room, self._crowd
-        pack = (_HEAD if self._labels is not None else _HEAD_VALUE).pack
+        ring, row, room, crowd = self._bytes, self._row, self._room, self._crowd
+        head = _HEAD if self._labels is not None else _HEAD_VALUE
+        put = struct.Struct(f"{head.format}{8 * self._features}s{8 * self._scores}s").pack_into
         codes: Mapping[Any, Any] | None = _codes(self._labels)
         roles = {role: number for number, role in enumerate(ROLES)}
         width, units, awake = 8 * self._scores, self._units, self._awake
@@ -127,16 +128,16 @@ class Ring:
             code = label if codes is None else codes.get(label)
             if code is None:
                 return False
-            waiting = self._added - self._taken
+            added = self._added
+            waiting = added - self._taken
             if waiting >= room or not self._whole:
                 self.refused += 1
                 return True
-            head = pack(time_ns(), seconds, roles[role], code, prediction_id.encode())
-            at = self._added % room * row
-            ring[at : at + row] = head + values + scores
+            id_ = prediction_id.encode()
+            put(ring, added % room * row, time_ns(), seconds, roles[role], code, id_, values, scores)
             if unit:
-                units[self._added] = unit
-            self._added += 1
+                units[added] = unit
+            self._added = added + 1
             if waiting == crowd:
                 awake.set()
             return True
