@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 OF = contract([column("distance"), column("origin", "string"), column("hour", "long")])
 AIRPORTS = ("EWR", "JFK", "LGA")
+AT_ONCE = 4000  # rows; a recorder never waits, so more might find no room
 
 
 def flights(rows: int, seed: int = 0, *, later: float = 0.0, airports=AIRPORTS) -> dict[str, np.ndarray]:
@@ -51,16 +52,19 @@ class Endpoint:
     def send(self, rows, since: datetime, hours: float = 1.0, role="stable", version="1.0.0", **options):
         """Capture rows as if they had come evenly in some hours."""
         count = len(rows["hour"])
-        recorder = Recorder(self.folder, OF, version, "d" * 64, Options(**options), f"worker-{role}")
-        for i in range(count):
-            moment = since + timedelta(hours=hours) * (i / count)
-            at = int(moment.timestamp() * 1e6) * 1000
-            row = (float(rows["distance"][i]), str(rows["origin"][i]), int(rows["hour"][i]))
-            scores = [[float(rows["score.0"][i]), float(rows["score.1"][i])]]
-            said = ([row], [int(rows["prediction"][i])], scores, "")
-            recorder.record_replayed((at, f"p{i}", "", role, 200, 0.002, *said))
-        recorder.close(10)
-        assert recorder.dropped == 0
+        for first in range(0, count, AT_ONCE):
+            recorder = Recorder(
+                self.folder, OF, version, "d" * 64, Options(**options), f"worker-{role}-{first}"
+            )
+            for i in range(first, min(first + AT_ONCE, count)):
+                moment = since + timedelta(hours=hours) * (i / count)
+                at = int(moment.timestamp() * 1e6) * 1000
+                row = (float(rows["distance"][i]), str(rows["origin"][i]), int(rows["hour"][i]))
+                scores = [[float(rows["score.0"][i]), float(rows["score.1"][i])]]
+                said = ([row], [int(rows["prediction"][i])], scores, "")
+                recorder.record_replayed((at, f"p{i}", "", role, 200, 0.002, *said))
+            recorder.close(10)
+            assert recorder.dropped == 0
 
 
 def make_endpoint(
