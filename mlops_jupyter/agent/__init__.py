@@ -1,0 +1,1 @@
+"""What goes on with no notebook open: one process for a workspace on a host."""

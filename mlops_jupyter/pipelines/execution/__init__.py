@@ -1,0 +1,1 @@
+"""One step: its notebook run by papermill, what it gave, and why it failed."""

@@ -1,0 +1,1 @@
+"""Kernels for steps: started ahead, forked from a warm process, and never shared."""
