@@ -1,1 +1,1 @@
-"""Notebooks as the steps of a pipeline: what a pipeline is, how a step runs, what is kept of it, when it runs."""
+"""Notebooks as the steps of a pipeline: what it is, how a step runs, what is kept of it, and when it runs."""
