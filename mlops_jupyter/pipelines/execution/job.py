@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from ..definition.pipeline import Step
+    from mlops_jupyter.pipelines.definition.pipeline import Step
 
 FailureKind: TypeAlias = Literal[
     "error", "exit", "dead kernel", "memory", "timeout", "no kernel", "output", "disk", "runner"

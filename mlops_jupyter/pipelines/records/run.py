@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from ..execution.job import Failure
+    from mlops_jupyter.pipelines.execution.job import Failure
 
 StepState: TypeAlias = Literal["WAITING", "RUNNING", "SUCCEEDED", "SKIPPED", "FAILED", "STOPPED", "NOT RUN"]
 RunState: TypeAlias = Literal["RUNNING", "SUCCEEDED", "FAILED", "STOPPED"]
