@@ -40,6 +40,9 @@ class StepJob:
         From 1.
     hash_seed : str
         ``PYTHONHASHSEED`` of the kernel; empty for the default.
+    source : Path or None
+        The notebook as it was when the run began: what is read in place of ``step.notebook``, which may be
+        edited meanwhile and only says where the kernel works. None reads that itself.
     """
 
     step: Step
@@ -51,6 +54,7 @@ class StepJob:
     values: Mapping[str, Any] = field(default_factory=dict)
     attempt: int = 1
     hash_seed: str = ""
+    source: Path | None = None
 
 
 @dataclass(frozen=True)
