@@ -199,11 +199,11 @@ def package(
     --------
     >>> mlops.package(pipe, name="churn", data=X_train, target=y_train)  # doctest: +SKIP
     """
+    from mlops_jupyter.commits import git_state
     from mlops_jupyter.packaging.building import build
     from mlops_jupyter.packaging.request import PackageRequest, check_name
     from mlops_jupyter.store.database import open_store
     from mlops_jupyter.store.workspace import open_workspace
-    from mlops_jupyter.verbs.provenance import git_state
 
     check_name(str(name))
     with ExitStack() as stack, progress(f"package {name}") as report:

@@ -106,7 +106,7 @@ def _uv() -> Iterator[Check]:
 
 
 def _git() -> Iterator[Check]:
-    from mlops_jupyter.verbs.provenance import git_state
+    from mlops_jupyter.commits import git_state
 
     state = git_state()
     if state is None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
-import subprocess
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
@@ -104,22 +103,6 @@ def _frame_parts(frame: Any) -> Iterator[bytes]:
             yield pd.util.hash_pandas_object(column, index=False).to_numpy().tobytes()
         except TypeError:  # lists and dicts have no hash
             yield repr(column.tolist()).encode()
-
-
-def git_state() -> dict[str, Any] | None:
-    """Return the commit of the working folder and whether it has changes; None outside a repository."""
-    commit = _git("rev-parse", "HEAD")
-    if not commit:
-        return None
-    return {"commit": commit, "dirty": bool(_git("status", "--porcelain"))}
-
-
-def _git(*arguments: str) -> str:
-    try:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=10, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def imported_libraries() -> dict[str, str]:

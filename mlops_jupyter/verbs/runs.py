@@ -7,6 +7,7 @@ import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from mlops_jupyter.commits import git_state
 from mlops_jupyter.verbs import provenance
 from mlops_jupyter.verbs.progress import progress
 
@@ -23,7 +24,7 @@ class RecordedRun:
     def __init__(self, run_id: str, source: str) -> None:
         self.run_id = run_id
         self.source = source
-        self.git = provenance.git_state()
+        self.git = git_state()
         self.data: dict[str, dict[str, Any]] = {}
 
     def describe(self, space: Mapping[str, Any]) -> None:
