@@ -67,7 +67,9 @@ class Pool:
     def __init__(self, work: Work, private: Iterable[int] = ()) -> None:
         self._work = work
         self._private = tuple(private)
-        self._context = multiprocessing.get_context("fork" if CAN_FORK else "spawn")
+        self._context = (
+            multiprocessing.get_context("fork") if CAN_FORK else multiprocessing.get_context("spawn")
+        )
         self._watched, self._lifeline = self._context.Pipe(duplex=False)
         self._tries: dict[str, Try] = {}
         self._leaving: list[BaseProcess] = []
@@ -127,8 +129,9 @@ class Pool:
         self._lifeline.close()
 
     def _stopped_as(self, told: Progress | Outcome) -> Progress | Outcome:
-        killed = isinstance(told, Outcome) and told.failure is not None and told.failure.kind == "runner"
-        return Outcome("STOPPED", told.seconds) if killed and self._stopped is not None else told
+        if self._stopped is None or isinstance(told, Progress) or told.failure is None:
+            return told
+        return Outcome("STOPPED", told.seconds) if told.failure.kind == "runner" else told
 
     def _forget(self, each: Try) -> None:
         each.connection.close()
