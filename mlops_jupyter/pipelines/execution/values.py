@@ -1,0 +1,139 @@
+"""Values between steps, and secrets, as a notebook asks for them: by hand as in a pipeline.
+
+Imported in every kernel that uses them, so it imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, Final
+
+from mlops_jupyter.errors import DataError, NotFoundError, UsageError, did_you_mean
+
+VARIABLE: Final = "MLOPS_PIPELINE_STEP"
+MIME: Final = "application/vnd.mlops_jupyter.output+json"
+LARGEST: Final = 1_000_000
+MISSING: Final = object()
+
+asked: set[str] = set()
+
+
+def output(name: str, value: Any) -> None:
+    """Give a value to the steps behind this one, and to the record of the run.
+
+    Parameters
+    ----------
+    name : str
+        What others ask for: ``rows`` is ``train.rows`` to them, when this step is called train.
+    value
+        JSON: numbers, text, lists, mappings. Scalars and arrays of numpy become plain ones.
+
+    Raises
+    ------
+    DataError
+        When it is no JSON, or larger than 1 MB: write a file, and name it among the step's outputs.
+    """
+    from IPython.display import display
+
+    known = as_json(name, value)
+    display({MIME: {"name": name, "value": known}, "text/plain": f"{name} = {shown(known)}"}, raw=True)
+
+
+def as_json(name: str, value: Any) -> Any:
+    """Return `value` as what comes back from JSON; refuse what does not fit."""
+    if not isinstance(name, str) or not name.strip():
+        raise UsageError(f"an output needs a name, not {name!r}", hint='mlops.output("rows", 3)')
+    try:
+        text = json.dumps(value, default=plain, allow_nan=True)
+    except (TypeError, ValueError) as failure:
+        raise DataError(
+            f"output {name!r} cannot be {type(value).__name__}", str(failure), "give JSON, or write a file"
+        ) from failure
+    if len(text) > LARGEST:
+        raise DataError(f"output {name!r} has {len(text):,} bytes of JSON", hint="over 1 MB: write a file")
+    return json.loads(text)
+
+
+def plain(value: Any) -> Any:
+    """Return what JSON knows for scalars and arrays of numpy, sets, paths and times."""
+    for method in ("tolist", "item", "isoformat"):
+        if callable(convert := getattr(value, method, None)):
+            return convert()
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    raise TypeError(f"{type(value).__name__} is no JSON")
+
+
+def shown(value: Any) -> str:
+    """Return a value in at most 200 characters."""
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= 200 else f"{text[:200]}…"
+
+
+def input(name: str, default: Any = MISSING) -> Any:  # noqa: A001 (the user writes mlops.input)
+    """Return what a step before gave by `output`.
+
+    In a run that of this run; by hand that of the last run that succeeded in this workspace.
+
+    Parameters
+    ----------
+    name : str
+        Step and value: ``train.rows``.
+    default
+        What to return when there is none.
+
+    Raises
+    ------
+    NotFoundError
+        When there is no such value, and no default.
+    """
+    if "." not in name:
+        raise UsageError(f"{name!r} names no step", hint='mlops.input("train.rows")')
+    asked.add(name)
+    values = known_values()
+    if name in values:
+        return values[name]
+    if default is not MISSING:
+        return default
+    raise NotFoundError(f"no step gave {name!r}", hint=did_you_mean(name, values) or "run that step first")
+
+
+def known_values() -> dict[str, Any]:
+    """Return the values of the steps before, in this run."""
+    if about := this_step():
+        return dict(about["values"])
+    return {}
+
+
+def secret(name: str) -> str:
+    """Return a secret of this step, by its name or by a reference such as ``env:API_TOKEN``.
+
+    Raises
+    ------
+    NotFoundError
+        When the step declares no such secret, or it is not there.
+    """
+    from mlops_jupyter.pipelines.definition.secrets import resolve_secret
+
+    declared: dict[str, str] = (this_step() or {}).get("secrets", {})
+    if name in declared:
+        return str(resolve_secret(declared[name]))
+    if ":" in name:
+        return str(resolve_secret(name))
+    raise NotFoundError(
+        f"this step declares no secret {name!r}",
+        hint=did_you_mean(name, declared) or 'by hand name its source: mlops.secret("env:API_TOKEN")',
+    )
+
+
+def this_step() -> dict[str, Any] | None:
+    """Return what the run told this kernel: its run, step, values and the references of its secrets."""
+    file = os.environ.get(VARIABLE)
+    if not file:
+        return None
+    about: dict[str, Any] = json.loads(Path(file).read_text(encoding="utf-8"))
+    return about
