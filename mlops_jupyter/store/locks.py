@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import time
-import uuid
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-import psutil
 import sqlalchemy as sa
 
 from mlops_jupyter.errors import ConflictError
 
 from .database import metadata
+from .owners import Owner, is_living, me
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .database import Store
 
-# the processes of another host cannot be asked, so their locks end by age
-ELSEWHERE = timedelta(hours=1)
 POLL_SECONDS = 0.1
 
 lock_rows = sa.Table(
@@ -37,17 +30,6 @@ lock_rows = sa.Table(
     sa.Column("host", sa.String, nullable=False),
     sa.Column("since", sa.String, nullable=False),
 )
-
-
-@dataclass(frozen=True)
-class Owner:
-    """Who holds a lock, since when (UTC, ISO 8601)."""
-
-    token: str
-    pid: int
-    create_time: float
-    host: str
-    since: str
 
 
 @contextmanager
@@ -102,25 +84,3 @@ def try_take(store: Store, name: str, mine: Owner) -> Owner | None:
         connection.execute(lock_rows.delete().where(lock_rows.c.name == name))
         connection.execute(lock_rows.insert().values(name=name, **vars(mine)))
         return None
-
-
-def me() -> Owner:
-    """Describe this process as an owner."""
-    pid = os.getpid()
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    return Owner(uuid.uuid4().hex, pid, psutil.Process(pid).create_time(), socket.gethostname(), now)
-
-
-def is_living(owner: Owner) -> bool:
-    """Whether the very process that took the lock is still there; a reused pid has another start time."""
-    if owner.host != socket.gethostname():
-        return datetime.now(UTC) - datetime.fromisoformat(owner.since) < ELSEWHERE
-    try:
-        # the clock's resolution, and its drift between two readings on macOS
-        process = psutil.Process(owner.pid)
-        same = abs(process.create_time() - owner.create_time) < 1
-        return same and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-    except psutil.AccessDenied:
-        return True
