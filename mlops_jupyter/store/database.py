@@ -7,7 +7,6 @@ it changes.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,9 +18,9 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
 
-from mlops_jupyter.errors import ConflictError, MlopsError, WorkspaceError
+from mlops_jupyter.errors import ConflictError, WorkspaceError
 
-from .workspace import has_no_room
+from .direct import BUSY_SECONDS, SCHEMA_VERSION, explained
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
 
     from .workspace import Workspace
 
-SCHEMA_VERSION = 1
-BUSY_SECONDS = 10
 NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smbfs", "smb3", "9p", "afpfs", "afs", "ceph", "davfs", "fuse.sshfs"}
     | {"fuse.glusterfs", "glusterfs", "gpfs", "lustre", "beegfs", "ncpfs"}
@@ -75,7 +72,9 @@ class Store:
 
 
 def open_store(workspace: Workspace) -> Store:
-    """Open the store, making its tables on first use; two processes may do so at once.
+    """Open the store, making the tables it lacks: all on first use, the new ones after an upgrade.
+
+    Two processes may do so at once.
 
     Raises
     ------
@@ -84,7 +83,7 @@ def open_store(workspace: Workspace) -> Store:
     """
     store = Store(workspace, make_engine(workspace.database))
     found = schema_version(store) if workspace.database.exists() else None
-    if found is None:
+    if found is None or found < SCHEMA_VERSION:
         found = make_tables(store)
     if found > SCHEMA_VERSION:
         raise WorkspaceError(
@@ -129,21 +128,21 @@ def schema_version(store: Store) -> int | None:
 
 
 def make_tables(store: Store) -> int:
-    """Make every table under a file lock, and say which version stands there after it."""
+    """Make the tables that are missing under a file lock, and say which version stands there after it."""
     # every table of the store must be known before they are made
-    from . import audit, deployments, locks, outbox, pins, versions  # noqa: F401
+    from . import audit, deployments, locks, outbox, pins, runs, versions  # noqa: F401
 
     try:
         with filelock.FileLock(store.workspace.root / "store.lock", timeout=BUSY_SECONDS):
             set_journal(store.workspace.database)
             found = schema_version(store)
-            if found is None:
-                with store.begin() as connection:
-                    metadata.create_all(connection)
-                    connection.execute(
-                        workspace_facts.insert().values(name="schema", value=str(SCHEMA_VERSION))
-                    )
-            return found or SCHEMA_VERSION
+            if found is not None and found >= SCHEMA_VERSION:
+                return found
+            with store.begin() as connection:
+                metadata.create_all(connection)
+                connection.execute(workspace_facts.delete().where(workspace_facts.c.name == "schema"))
+                connection.execute(workspace_facts.insert().values(name="schema", value=str(SCHEMA_VERSION)))
+            return SCHEMA_VERSION
     except filelock.Timeout as failure:
         raise ConflictError(
             "another process is making the workspace's store", hint="run it again"
@@ -168,19 +167,3 @@ def on_network(file: Path) -> bool:
     mounts = [part for part in psutil.disk_partitions(all=True) if part.mountpoint in above]
     nearest = max(mounts, key=lambda part: len(part.mountpoint), default=None)
     return nearest is not None and nearest.fstype.lower() in NETWORK_FILE_SYSTEMS
-
-
-def explained(workspace: Workspace, failure: Exception) -> MlopsError:
-    """Say in one line what SQLite or the disk refuses."""
-    words = str(getattr(failure, "orig", failure))
-    where = f"the workspace {workspace.root}"
-    if "locked" in words:
-        return ConflictError(
-            f"the store of {where} is busy", f"locked for over {BUSY_SECONDS} s", "run it again"
-        )
-    # without room for its index file, SQLite speaks of an I/O error
-    if "full" in words or "No space" in words or has_no_room(workspace.root):
-        return WorkspaceError(f"the disk of {where} is full", hint="free some space: %mlops clean")
-    if "readonly" in words or "Permission" in words or not os.access(workspace.root, os.W_OK):
-        return WorkspaceError(f"{where} is read-only", hint="set MLOPS_HOME to a folder you can write")
-    return WorkspaceError(f"the store of {where} cannot be used", words, "%mlops doctor says more")

@@ -38,6 +38,10 @@ class Fingerprint:
         Digest of each local file that its last run imported or ran, by path.
     outputs : tuple of str
         What it promises to write.
+    secrets : mapping of str to str
+        References of the secrets it may read, by name.
+    kernel : str
+        The name of its kernel.
     """
 
     code: str
@@ -48,6 +52,8 @@ class Fingerprint:
     upstream: Mapping[str, str] = field(default_factory=dict)
     modules: Mapping[str, str] = field(default_factory=dict)
     outputs: tuple[str, ...] = ()
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    kernel: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,14 @@ class StepRecord:
         The executed notebook; of a skipped step that of the run whose result stands.
     from_run : str
         The run whose result a skipped step stands on.
+    peak_bytes : int
+        The most memory that its kernel held, as far as seen.
+    reads : tuple of str
+        Names of the values of other steps it asked for: ``train.rows``.
+    mark : str
+        Names this very result: what steps after it depend on when it gave neither outputs nor values.
+    unsound : str
+        Why its result does not count for skipping, in words: ``input a.csv changed while it ran``.
     """
 
     name: str
@@ -96,6 +110,9 @@ class StepRecord:
     executed: Path | None = None
     from_run: str = ""
     peak_bytes: int = 0
+    reads: tuple[str, ...] = ()
+    mark: str = ""
+    unsound: str = ""
 
     @property
     def seconds(self) -> float | None:
@@ -131,6 +148,8 @@ class RunRecord:
         What each step needs, by name: the graph as it was.
     mlflow_run : str
         The parent run in MLflow, once it is there.
+    owner : mapping or None
+        The process that runs it: ``pid``, ``create_time``, ``host``, ``who``.
     """
 
     id: str
@@ -145,6 +164,7 @@ class RunRecord:
     git: Mapping[str, Any] | None = None
     needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     mlflow_run: str = ""
+    owner: Mapping[str, Any] | None = None
 
     def step(self, name: str) -> StepRecord:
         """Return a step's record by its name; `KeyError` when there is none."""

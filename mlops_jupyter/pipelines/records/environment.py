@@ -1,0 +1,63 @@
+"""What is installed where a step runs: names and versions of distributions, and the interpreter.
+
+Read from the names of folders in site-packages: reading each one's metadata would take a second.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import site
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mlops_jupyter.pipelines.records.contents import digest_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+DISTRIBUTION = re.compile(r"(?P<name>.+?)-(?P<version>[^-]+)(?:-py\d[\d.]*)?\.(?:dist|egg)-info")
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What is installed.
+
+    Parameters
+    ----------
+    packages : mapping of str to str
+        Versions by name; ``python`` is the interpreter's.
+    """
+
+    packages: Mapping[str, str]
+
+    @property
+    def digest(self) -> str:
+        """Equal for equal environments."""
+        return digest_of(dict(self.packages))
+
+
+def environment() -> Environment:
+    """Look at what is installed now for this interpreter."""
+    interpreter = f"{platform.python_version()} {platform.python_implementation()}"
+    return Environment({**installed(places()), "python": interpreter.removesuffix(" CPython")})
+
+
+def places() -> list[str]:
+    """Return the folders of installed distributions; not `sys.path`, which begins at each caller's own."""
+    user = [site.getusersitepackages()] if site.ENABLE_USER_SITE else []
+    return list(dict.fromkeys([*user, *site.getsitepackages()]))
+
+
+def installed(folders: Iterable[str]) -> dict[str, str]:
+    """Return the versions of distributions by name; of two, that which is imported."""
+    found: dict[str, str] = {}
+    for folder in folders:
+        with suppress(OSError):
+            for entry in sorted(os.listdir(folder)):  # noqa: PTH208 - names alone, of hundreds
+                if match := DISTRIBUTION.fullmatch(entry):
+                    name = re.sub(r"[-_.]+", "-", match["name"]).lower()
+                    found.setdefault(name, match["version"])
+    return found
