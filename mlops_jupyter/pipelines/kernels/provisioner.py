@@ -2,18 +2,63 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from typing import TYPE_CHECKING, Any, Self
 
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
+from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
+
+from mlops_jupyter.pipelines.kernels.forked import ForkedKernel, forked_kernel
+from mlops_jupyter.pipelines.kernels.requests import Request
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Mapping
     from pathlib import Path
 
+    from jupyter_client.connect import KernelConnectionInfo
+
+OF_IPYKERNEL = ["-m", "ipykernel_launcher", "-f", "{connection_file}"]
+START = 120.0  # seconds that imports ahead may take
+FIRST_LOOK, LAST_LOOK = 0.005, 0.1
+
 
 class WarmProvisioner(LocalProvisioner):
-    """Takes kernels from a warm process where there is one, and starts them itself where there is none."""
+    """Takes kernels from the nursery where there is one, and starts them itself where there is none."""
+
+    nursery: socket.socket | None = None
+    modules: tuple[str, ...] = ()
+    forked: ForkedKernel | None = None
+
+    async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
+        """Fork the kernel, or get ready to start it."""
+        self.forked = await self.fork(kwargs)
+        if self.forked is None:
+            return await super().pre_launch(**kwargs)
+        manager: Any = self.parent
+        manager.load_connection_file(self.forked.file)
+        self.connection_info = manager.get_connection_info()
+        return {**kwargs, "cmd": []}
+
+    async def fork(self, asked: dict[str, Any]) -> ForkedKernel | None:
+        """Return a kernel from the nursery; None where it must be started otherwise."""
+        if self.nursery is None or not is_our_python(self.kernel_spec.argv):
+            return None
+        settings = await KernelProvisionerBase.pre_launch(self, **asked)
+        arguments = tuple(asked.get("extra_arguments", ()))
+        request = Request(arguments, settings["env"], str(asked["cwd"]), self.modules)
+        return await forked_kernel(self.nursery, request, START)
+
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
+        """Take the kernel that was forked, or start one."""
+        if self.forked is None:
+            return await super().launch_kernel(cmd, **kwargs)
+        self.process = self.forked  # type: ignore[assignment] # it does what a Popen is asked for here
+        self.pid = self.pgid = self.forked.pid
+        self.cwd = kwargs["cwd"]
+        return self.connection_info
 
 
 class StepKernelManager(AsyncKernelManager):
@@ -23,15 +68,36 @@ class StepKernelManager(AsyncKernelManager):
     folder: str
 
     @classmethod
-    def of(cls, name: str, environment: Mapping[str, str], folder: Path) -> Self:
+    def of(
+        cls,
+        name: str,
+        environment: Mapping[str, str],
+        folder: Path,
+        nursery: socket.socket | None = None,
+        modules: tuple[str, ...] = (),
+    ) -> Self:
         """Return a manager whose kernel, when it starts, has just this environment and folder."""
         manager = cls(kernel_name=name)
         manager.environment, manager.folder = dict(environment), str(folder)
+        manager.provisioner = WarmProvisioner(kernel_spec=manager.kernel_spec, parent=manager)
+        manager.provisioner.nursery, manager.provisioner.modules = nursery, modules
         return manager
 
     async def _async_pre_start_kernel(self, **settings: Any) -> tuple[list[str], dict[str, Any]]:
-        self.provisioner = self.provisioner or WarmProvisioner(
-            kernel_id=self.kernel_id or "", kernel_spec=self.kernel_spec, parent=self
-        )
-        defaults = {"env": self.environment, "cwd": self.folder}
+        # a kernel's own standard output would end among what its parent writes there
+        defaults: dict[str, Any] = {"env": self.environment, "cwd": self.folder, "stdout": 2}
         return await super()._async_pre_start_kernel(**(defaults | settings))
+
+    async def _async_wait(self, pollinterval: float = LAST_LOOK) -> None:
+        # a kernel that has been asked to end does so in a few milliseconds
+        look = FIRST_LOOK
+        while await self.is_alive():
+            await asyncio.sleep(min(look, pollinterval))
+            look *= 1.5
+
+
+def is_our_python(command: list[str]) -> bool:
+    """Return whether a kernel's command is ipykernel under this interpreter, and nothing else."""
+    python, *rest = command
+    same = {"python", "python3", f"python3.{sys.version_info[1]}", sys.executable}
+    return python in same and rest == OF_IPYKERNEL

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import TYPE_CHECKING, Any, Self
+
+from mlops_jupyter.pipelines.kernels.nursery import begin_nursery, end_nursery
+from mlops_jupyter.pipelines.kernels.requests import Request, ask
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from mlops_jupyter.pipelines.definition.pipeline import Step
+    from mlops_jupyter.pipelines.kernels.nursery import Nursery
     from mlops_jupyter.pipelines.kernels.provisioner import StepKernelManager
 
 PLAIN_PYTHON = "python3"
+ARGUMENTS = ("--HistoryManager.hist_file=:memory:",)  # as nbclient starts kernels
 
 
 def kernel_name(step: Step) -> str:
@@ -23,17 +29,41 @@ def kernel_name(step: Step) -> str:
     return str(metadata.get("kernelspec", {}).get("name", PLAIN_PYTHON))
 
 
+def imported_ahead(step: Step, cwd: Path) -> tuple[str, ...]:
+    """Return what to import ahead of a step: nothing that a file beside its notebook would hide."""
+    return tuple(module for module in step.warm if not _is_beside(module.partition(".")[0], cwd))
+
+
+def _is_beside(name: str, cwd: Path) -> bool:
+    return (cwd / name).is_dir() or any(cwd.glob(f"{name}.*"))
+
+
 class Kernels:
     """The kernels of one run; made by the process that runs it, used by those that run its steps.
 
     Parameters
     ----------
     ahead : int
-        How many kernels are started before a step asks, where they cannot be forked.
+        How many kernels are got ready before a step asks for them.
+    forks : bool
+        Whether kernels may be forked from a process that has imported what they import. Without, each starts
+        from nothing.
+
+    Examples
+    --------
+    >>> with Kernels(forks=False) as kernels:
+    ...     kernels.forks
+    False
     """
 
-    def __init__(self, ahead: int = 1) -> None:
+    def __init__(self, ahead: int = 1, *, forks: bool = True) -> None:
         self.ahead = ahead
+        self._nursery: Nursery | None = begin_nursery() if forks else None
+
+    @property
+    def forks(self) -> bool:
+        """Whether kernels are forked, where their step allows it."""
+        return self._nursery is not None
 
     def __enter__(self) -> Self:
         return self
@@ -47,9 +77,14 @@ class Kernels:
         Parameters
         ----------
         step, environment, cwd
-            As they will be given to `manager`. Variables that are not known yet may be left out of
-            `environment` when their names begin with ``MLOPS_``.
+            As they will be given to `manager`. Variables whose names begin with ``MLOPS_`` may differ.
         """
+        nursery = self._nursery_for(environment)
+        if nursery and self.ahead:
+            modules = imported_ahead(step, cwd)
+            request = Request(ARGUMENTS, dict(environment), str(cwd), modules, ahead=True)
+            with contextlib.suppress(OSError):  # the nursery has ended: kernels start without it
+                ask(nursery.link, request).close()
 
     def manager(self, step: Step, environment: Mapping[str, str], cwd: Path) -> StepKernelManager:
         """Return the manager of a kernel for one try at a step, not yet started.
@@ -71,7 +106,15 @@ class Kernels:
         """
         from mlops_jupyter.pipelines.kernels.provisioner import StepKernelManager
 
-        return StepKernelManager.of(kernel_name(step), environment, cwd)
+        nursery = self._nursery_for(environment)
+        link = nursery.link if nursery else None
+        return StepKernelManager.of(kernel_name(step), environment, cwd, link, imported_ahead(step, cwd))
+
+    def _nursery_for(self, environment: Mapping[str, str]) -> Nursery | None:
+        return self._nursery if self._nursery and self._nursery.suits(environment) else None
 
     def close(self) -> None:
-        """End what was started ahead; kernels of steps that run are not touched."""
+        """End what was started here, kernels that still run with it."""
+        if self._nursery:
+            end_nursery(self._nursery)
+        self._nursery = None

@@ -1,0 +1,85 @@
+"""The nursery as seen by the run that has started it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# where the package is found by whoever starts it; a kernel's own path has no more than it would have by hand
+PACKAGES = Path(__file__).resolve().parents[3]
+PROGRAM = "import sys; from mlops_jupyter.pipelines.kernels.warm import main; main(sys.argv[1:])"
+AT_START = ("PYTHON", "LC_", "LANG", "LD_", "MALLOC_", "GLIBC_", "HOME", "VIRTUAL_ENV", "PATH")
+END = 10.0
+
+
+@dataclass(frozen=True)
+class Nursery:
+    """A nursery that runs.
+
+    Parameters
+    ----------
+    link : socket
+        Where to ask; inherited by whoever is forked.
+    process : Popen
+        Its process.
+    folder : str
+        Where its kernels have their sockets.
+    environment : mapping of str to str
+        What of its environment mattered when it started.
+    """
+
+    link: socket.socket
+    process: subprocess.Popen[bytes]
+    folder: str
+    environment: Mapping[str, str]
+
+    def suits(self, environment: Mapping[str, str]) -> bool:
+        """Return whether an interpreter in this environment would have started as the nursery's has."""
+        return at_start(environment) == self.environment
+
+
+def at_start(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that an interpreter, its libraries and its linker read when they start."""
+    return {name: value for name, value in environment.items() if name.startswith(AT_START)}
+
+
+def begin_nursery() -> Nursery | None:
+    """Start a nursery; None where processes cannot be forked safely."""
+    if sys.platform != "linux":
+        return None
+    folder = tempfile.mkdtemp(prefix="mlops-")
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
+        process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, str(theirs.fileno()), folder],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=2,  # a kernel's own standard output would end among what its run writes there
+            cwd=PACKAGES,
+            start_new_session=True,
+        )
+    return Nursery(ours, process, folder, at_start(os.environ))
+
+
+def end_nursery(nursery: Nursery) -> None:
+    """End a nursery with all that it has forked."""
+    with contextlib.suppress(OSError):
+        nursery.link.send(b"end")
+    nursery.link.close()
+    try:
+        nursery.process.wait(END)
+    except subprocess.TimeoutExpired:
+        nursery.process.kill()  # its kernels end with it
+        nursery.process.wait()
+    shutil.rmtree(nursery.folder, ignore_errors=True)
