@@ -5,17 +5,20 @@ Read from the names of folders in site-packages: reading each one's metadata wou
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
 import site
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from mlops_jupyter.pipelines.records.contents import digest_of
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterable, Mapping
 
 DISTRIBUTION = re.compile(r"(?P<name>.+?)-(?P<version>[^-]+)(?:-py\d[\d.]*)?\.(?:dist|egg)-info")
@@ -33,7 +36,7 @@ class Environment:
 
     packages: Mapping[str, str]
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Equal for equal environments."""
         return digest_of(dict(self.packages))
@@ -61,3 +64,19 @@ def installed(folders: Iterable[str]) -> dict[str, str]:
                     name = re.sub(r"[-_.]+", "-", match["name"]).lower()
                     found.setdefault(name, match["version"])
     return found
+
+
+def remember(connection: sqlite3.Connection, found: Environment) -> None:
+    """Keep what an environment's digest stands for, to say later what changed in it."""
+    known = "SELECT 1 FROM pipeline_environments WHERE digest = ?"
+    if connection.execute(known, (found.digest,)).fetchone() is None:
+        row = (found.digest, json.dumps(dict(found.packages)))
+        connection.execute("INSERT OR IGNORE INTO pipeline_environments VALUES (?, ?)", row)
+
+
+def remembered(connection: sqlite3.Connection, digest: str) -> Environment | None:
+    """Return the environment of a digest; None when it was not kept."""
+    row = connection.execute(
+        "SELECT packages FROM pipeline_environments WHERE digest = ?", (digest,)
+    ).fetchone()
+    return Environment(json.loads(row["packages"])) if row else None

@@ -16,7 +16,7 @@ from mlops_jupyter.pipelines.records.contents import digest_of
 from mlops_jupyter.pipelines.records.run import Fingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from mlops_jupyter.pipelines.definition.pipeline import Pipeline, Step
@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 UNSET = ""
 
 
+def without(_kernel: str) -> str:
+    """Take all environments for one."""
+    return ""
+
+
 def fingerprint(
     pipeline: Pipeline,
     step: Step,
@@ -33,7 +38,7 @@ def fingerprint(
     done: Mapping[str, StepRecord],
     contents: Contents,
     *,
-    environment: str = "",
+    environment: Callable[[str], str] = without,
     source: Path | None = None,
 ) -> Fingerprint:
     """Look at all that a step's result depends on.
@@ -48,25 +53,30 @@ def fingerprint(
         The results of the steps before, by name.
     contents : Contents
         Digests of files.
-    environment : str
-        Digest of what is installed.
+    environment : callable
+        Returns the digest of what is installed for a kernel, by the kernel's name.
     source : Path, optional
         The notebook as it was when the run began; itself when left out.
     """
     known = previous.fingerprint.modules if previous and previous.fingerprint else {}
-    notebook = source or step.notebook
+    kernel = step.kernel or told(contents, step.notebook, source, kernel_of)
     return Fingerprint(
-        code=contents.derived(notebook, "code", code_digest),
+        code=told(contents, step.notebook, source, code_digest),
         parameters={name: json_of(value) for name, value in step.parameters.items()},
         inputs=contents.tree(pipeline.folder, step.inputs),
-        environment=environment,
+        environment=environment(kernel),
         variables={name: digest_of_variable(name) for name in step.variables},
         upstream=upstream(step, previous.reads if previous else (), done),
         modules={name: contents.file(pipeline.folder / name) for name in known},
         outputs=step.outputs,
         secrets=dict(step.secrets),
-        kernel=step.kernel or contents.derived(notebook, "kernel", kernel_of),
+        kernel=kernel,
     )
+
+
+def told(contents: Contents, notebook: Path, source: Path | None, read: Callable[[Path], str]) -> str:
+    """Return what a notebook says of itself, or its copy, which is read once and needs not be remembered."""
+    return read(source) if source else contents.derived(notebook, read.__name__, read)
 
 
 def json_of(value: Any) -> str:

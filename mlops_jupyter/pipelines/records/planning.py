@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from mlops_jupyter.errors import NotFoundError
 from mlops_jupyter.pipelines.records.contents import contents
-from mlops_jupyter.pipelines.records.environment import Environment, environment
+from mlops_jupyter.pipelines.records.environment import remembered
 from mlops_jupyter.pipelines.records.fingerprints import fingerprint
 from mlops_jupyter.pipelines.records.history import good, last_attempt, refuse_other_file
-from mlops_jupyter.pipelines.records.reasons import Change, changes, in_words
+from mlops_jupyter.pipelines.records.kernelspecs import environment_of
+from mlops_jupyter.pipelines.records.reasons import Change, changes, in_words, installations
 
 if TYPE_CHECKING:
     import sqlite3
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from mlops_jupyter.pipelines.definition.pipeline import Pipeline, Step
     from mlops_jupyter.pipelines.records.contents import Contents
+    from mlops_jupyter.pipelines.records.environment import Environment
     from mlops_jupyter.pipelines.records.run import Fingerprint, StepRecord
     from mlops_jupyter.store.direct import Kept
 
@@ -84,16 +85,18 @@ class Look:
 
     def __init__(self, pipeline: Pipeline, contents: Contents, notebooks: Mapping[Path, Path]) -> None:
         self.pipeline, self.contents, self.notebooks = pipeline, contents, notebooks
+        self._environments: dict[str, Environment] = {}
 
     @property
     def connection(self) -> sqlite3.Connection:
         """To the store."""
         return self.contents.connection
 
-    @cached_property
-    def environment(self) -> Environment:
-        """What is installed."""
-        return environment()
+    def environment(self, kernel: str) -> Environment:
+        """Return what is installed for a kernel."""
+        if kernel not in self._environments:
+            self._environments[kernel] = environment_of(kernel, self.contents)
+        return self._environments[kernel]
 
     def fingerprint(
         self, step: Step, previous: StepRecord | None, done: Mapping[str, StepRecord]
@@ -105,7 +108,7 @@ class Look:
             previous,
             done,
             self.contents,
-            environment=self.environment.digest,
+            environment=lambda kernel: self.environment(kernel).digest,
             source=self.notebooks.get(step.notebook),
         )
 
@@ -239,14 +242,32 @@ def reason_to_run(
         return f"{'failed' if last.state == 'FAILED' else 'was stopped'} in run {last.from_run}"
     if last.unsound:
         return last.unsound
-    hidden = made_by(look.pipeline, unknown)
     found = [
-        change
-        for change in changes(last.fingerprint, now)
-        if not (change.kind == "upstream" or (change.kind == "input" and is_below(change.name, hidden)))
-        or not unknown
+        *(
+            change
+            for change in changes(last.fingerprint, now)
+            if not unknown or is_certain(look, change, unknown)
+        ),
+        *lost(last.outputs, look.outputs(step.outputs)),
     ]
-    return in_words([*found, *lost(last.outputs, look.outputs(step.outputs))])
+    return in_words(list(in_detail(look, found, last.fingerprint, now)))
+
+
+def is_certain(look: Look, change: Change, unknown: Collection[str]) -> bool:
+    """Whether a change stays one, whatever the `unknown` steps will give."""
+    if change.kind == "input":
+        return not is_below(change.name, made_by(look.pipeline, unknown))
+    return change.kind != "upstream"
+
+
+def in_detail(look: Look, found: list[Change], before: Fingerprint, now: Fingerprint) -> Iterator[Change]:
+    """Yield changes, that of the environment as those of its distributions where these are known."""
+    for change in found:
+        known = remembered(look.connection, before.environment) if change.kind == "environment" else None
+        if known:
+            yield from installations(known.packages, look.environment(now.kernel).packages)
+        else:
+            yield change
 
 
 def lost(written: Mapping[str, str], there: Mapping[str, str]) -> Iterator[Change]:

@@ -124,6 +124,14 @@ def short(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
+def installations(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[Change]:
+    """Yield which distributions are of another version, by the versions before and now."""
+    for name in sorted({*before, *now}):
+        if before.get(name) != now.get(name):
+            words = f"{name} {before.get(name, 'absent')} -> {now.get(name, 'absent')}"
+            yield Change("environment", name, f"environment: {words}")
+
+
 def promises(before: tuple[str, ...], now: tuple[str, ...]) -> Iterator[Change]:
     """Yield the outputs that it promises and did not, and the other way."""
     for name in now:

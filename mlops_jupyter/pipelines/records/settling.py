@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from mlops_jupyter.pipelines.execution.job import Failure
 from mlops_jupyter.pipelines.records.contents import name_in
+from mlops_jupyter.pipelines.records.environment import remember
 from mlops_jupyter.pipelines.records.fingerprints import upstream
 from mlops_jupyter.pipelines.records.planning import is_below, looking
 
@@ -74,6 +75,7 @@ def with_result(
     if record.fingerprint is None:
         return replace(record, outputs=outputs)
     modules = {name: look.contents.file(path) for name, path in named(look, outcome.modules).items()}
+    remember(look.connection, look.environment(record.fingerprint.kernel))
     unsound = changed_meanwhile(look, step, record, record.fingerprint, modules)
     given = upstream(step, record.reads, done)
     made_from = replace(record.fingerprint, modules=modules, upstream=given)
