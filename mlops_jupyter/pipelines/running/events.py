@@ -9,7 +9,7 @@ import os
 import pickle
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, TypeAlias
+from typing import IO, TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,10 +36,10 @@ class RunEnded:
 Event: TypeAlias = "StepChanged | RunEnded"
 
 
-def events(stream: BinaryIO) -> Iterator[Event]:
+def events(stream: IO[bytes] | None) -> Iterator[Event]:
     """Yield what a runner tells until it ends, well or not."""
     with suppress(EOFError, pickle.UnpicklingError, ConnectionResetError):
-        while True:
+        while stream is not None:
             yield pickle.load(stream)
 
 

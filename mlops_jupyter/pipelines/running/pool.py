@@ -153,8 +153,8 @@ def received(each: Try) -> Progress | Outcome:
     return told if isinstance(told, Progress | Outcome) else Progress(0, 0)
 
 
-def ended_without_a_word(code: int | None) -> str:
-    """Say how the process of a step ended that did not say itself.
+def ended_without_a_word(code: int | None, what: str = "the process that ran the step") -> str:
+    """Say how a process ended that did not say itself.
 
     Examples
     --------
@@ -162,8 +162,8 @@ def ended_without_a_word(code: int | None) -> str:
     'the process that ran the step was ended by SIGKILL'
     """
     if code is not None and code < 0:
-        return f"the process that ran the step was ended by {signal.Signals(-code).name}"
-    return f"the process that ran the step ended with code {code}, and said nothing"
+        return f"{what} was ended by {signal.Signals(-code).name}"
+    return f"{what} ended with code {code}, and said nothing"
 
 
 def work_in_process(

@@ -1,0 +1,133 @@
+"""A run from the side of who asked for it: planned here, run by a process of its own, followed to the end.
+
+A run that finds every step unchanged ends here: no process is started, and nothing heavy is imported.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from mlops_jupyter.errors import UsageError
+from mlops_jupyter.pipelines.definition.selection import select
+from mlops_jupyter.pipelines.execution.job import Failure
+from mlops_jupyter.pipelines.records.history import end_run, save_step
+from mlops_jupyter.pipelines.records.planning import plan
+from mlops_jupyter.store.direct import Ledger
+from mlops_jupyter.store.workspace import open_workspace
+
+from .beginning import begun, end_stale, unchanged
+from .claims import claimed
+from .events import StepChanged, events
+from .pool import ended_without_a_word
+from .starting import started, stopped_by_interrupt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mlops_jupyter.pipelines.definition.pipeline import Pipeline
+    from mlops_jupyter.pipelines.records.run import RunRecord, StepRecord
+    from mlops_jupyter.store.direct import Kept
+    from mlops_jupyter.store.workspace import Workspace
+
+    from .order import Order
+
+
+def ignore(_record: RunRecord) -> None:
+    """Listen to nothing."""
+
+
+def run_pipeline(
+    pipeline: Pipeline,
+    *,
+    until: str | None = None,
+    from_: str | None = None,
+    jobs: int = 2,
+    force: bool = False,
+    cause: str = "run",
+    listen: Callable[[RunRecord], None] = ignore,
+    workspace: Workspace | None = None,
+) -> RunRecord:
+    """Run a pipeline to its end: the steps that must run, as many at once as there are jobs.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        What to run.
+    until : str, optional
+        The last step that is wanted, with all that it needs.
+    from_ : str, optional
+        Run this step and all that need it, even if nothing changed; take those before it as they are.
+    jobs : int
+        How many steps may run at once.
+    force : bool
+        Run also what is unchanged.
+    cause : str
+        What began the run: ``run``, ``schedule NAME``.
+    listen : callable
+        Told the whole record each time that a step changes. While it works, nobody waits for it.
+    workspace : Workspace, optional
+        Where records go; the one seen from the working folder when left out.
+
+    Returns
+    -------
+    RunRecord
+        How it ended. A step that failed is no exception here, and neither is Ctrl-C: it stops the run.
+
+    Raises
+    ------
+    ConflictError
+        When the pipeline is being run, or another file's bears its name.
+    UsageError
+        When an input is missing that no step makes, or a step is not known.
+    WorkspaceError
+        When the workspace cannot be written, be it before the run or at its end.
+    """
+    if jobs < 1:
+        raise UsageError(f"--jobs cannot be {jobs}", hint="write 1 or more")
+    store = Ledger(workspace or open_workspace())
+    selection = select(pipeline, until, from_)
+    with claimed(store, pipeline.name) as owner:
+        end_stale(store, pipeline.name)
+        planned = plan(pipeline, selection, store, force=force or from_ is not None)
+        if not planned.to_run:
+            return unchanged(store, pipeline, planned, cause)
+        order = begun(store, pipeline, planned, cause, owner)
+        return followed(replace(order, forced=force or from_ is not None, jobs=jobs), store, listen)
+
+
+def followed(order: Order, store: Kept, listen: Callable[[RunRecord], None]) -> RunRecord:
+    """Start the runner, and listen to it until it has ended."""
+    record, ended = order.record, None
+    with started(order) as runner, stopped_by_interrupt(runner):
+        listen(record)
+        for event in events(runner.stdout):
+            if isinstance(event, StepChanged):
+                record = with_step(record, event.record)
+                listen(record)
+            else:
+                ended = event
+    if ended is None:
+        return broken_off(store, record, runner.returncode)
+    if ended.trouble:
+        raise ended.trouble
+    listen(ended.record)
+    return ended.record
+
+
+def with_step(record: RunRecord, changed: StepRecord) -> RunRecord:
+    """Return a run's record with one step as it stands now."""
+    return replace(
+        record, steps=tuple(changed if step.name == changed.name else step for step in record.steps)
+    )
+
+
+def broken_off(store: Kept, record: RunRecord, code: int) -> RunRecord:
+    """Record that a runner ended without a word, and with which steps under way."""
+    failure = Failure("runner", ended_without_a_word(code, "the process that ran the pipeline"))
+    for step in record.steps:
+        if step.state == "RUNNING":
+            stopped = replace(step, state="STOPPED", ended=datetime.now(UTC), failure=failure)
+            save_step(store, record.id, stopped)
+    return end_run(store, record.id, "STOPPED")
