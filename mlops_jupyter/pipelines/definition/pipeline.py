@@ -59,6 +59,10 @@ class Step:
         The name of its kernel; empty for the notebook's own.
     line : int
         Where it stands in the pipeline's file, from 1.
+    group : str
+        The name it is written under: ``train`` of ``train[depth=3]``; of other steps their name.
+    fresh : bool
+        Whether nothing is ever imported ahead of its kernel (``warm: false``).
     """
 
     name: str
@@ -75,6 +79,8 @@ class Step:
     resources: Resources = Resources()
     kernel: str = ""
     line: int = 0
+    group: str = ""
+    fresh: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,6 +99,8 @@ class Pipeline:
         Of the pipeline, with what was given filled in.
     steps : tuple of Step
         Each behind all that it needs.
+    mlflow : bool
+        Whether its runs are told to MLflow.
     """
 
     name: str
@@ -100,6 +108,7 @@ class Pipeline:
     folder: Path
     parameters: Mapping[str, Any]
     steps: tuple[Step, ...]
+    mlflow: bool = True
 
     def step(self, name: str) -> Step:
         """Return a step by its name; `KeyError` when there is none."""
