@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 
-from mlops_jupyter.registry.context import StepContext
+from mlops_jupyter.pipelines.execution.context import StepContext
 
 
 @pytest.fixture
@@ -33,3 +35,13 @@ def test_a_step_that_cannot_be_read_costs_no_run(step, content):
     assert StepContext().tags() == {}
     step.unlink()
     assert StepContext().tags() == {}
+
+
+def test_who_imports_mlflow_waits_for_nothing_of_ours():
+    script = (
+        "import sys, mlflow.tracking; before = set(sys.modules); "
+        "import mlops_jupyter.pipelines.execution.context; print(*sorted(set(sys.modules) - before))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert all(name.startswith("mlops_jupyter") for name in done.stdout.split())
+    assert len(done.stdout.split()) < 10
