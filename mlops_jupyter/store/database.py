@@ -130,7 +130,7 @@ def schema_version(store: Store) -> int | None:
 def make_tables(store: Store) -> int:
     """Make the tables that are missing under a file lock, and say which version stands there after it."""
     # every table of the store must be known before they are made
-    from . import audit, deployments, locks, outbox, pins, runs, versions  # noqa: F401
+    from . import agents, audit, deployments, locks, outbox, pins, runs, versions  # noqa: F401
 
     try:
         with filelock.FileLock(store.workspace.root / "store.lock", timeout=BUSY_SECONDS):
