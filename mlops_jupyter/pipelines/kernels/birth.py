@@ -6,7 +6,6 @@ import contextlib
 import ctypes
 import importlib
 import importlib.util
-import multiprocessing
 import os
 import random
 import signal
@@ -106,7 +105,8 @@ def differ(imports: Imports) -> None:
             generator.seed()
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed()
-    multiprocessing.current_process().authkey = os.urandom(32)
+    if "multiprocessing.process" in sys.modules:
+        sys.modules["multiprocessing.process"].current_process().authkey = os.urandom(32)
 
 
 def take_place(request: Request, imports: Imports) -> None:

@@ -59,6 +59,16 @@ class Imports:
     changes: dict[str, str | None] = field(default_factory=dict)
     generators: list[weakref.ref[random.Random]] = field(default_factory=list)
 
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """Note what is done to the environment, and which generators are seeded by chance."""
+        before = dict(os.environ)
+        with watched_seeds(self.generators):
+            yield
+        after = dict(os.environ)
+        names = before.keys() | after.keys()
+        self.changes |= {name: after.get(name) for name in names if before.get(name) != after.get(name)}
+
 
 def die_with(parent: int, by: int = signal.SIGKILL) -> None:
     """End when a parent ends, whatever ended it (Linux); at once if it has ended already."""
@@ -73,9 +83,8 @@ def threads() -> int:
     return int(psutil.Process().num_threads())
 
 
-def import_ahead(modules: Iterable[str]) -> Imports:
+def import_ahead(modules: Iterable[str], found: Imports) -> None:
     """Import what is fit for a fork; the process that returns is not the one that called."""
-    found = Imports()
     for module in modules:
         if module in sys.modules:
             continue
@@ -91,22 +100,17 @@ def import_ahead(modules: Iterable[str]) -> Imports:
             found.unfit.append(module)
         else:
             os._exit(0)
-    return found
 
 
 def fits(module: str, found: Imports) -> bool:
     """Import a module; return whether a fork may share it, and note what it did."""
-    before = dict(os.environ)
-    given = QUIET | {name: value for name, value in KERNELS_OWN.items() if name not in before}
-    with watched_shell() as asked, watched_seeds(found), silence() as said, variables(given):
+    given = QUIET | {name: value for name, value in KERNELS_OWN.items() if name not in os.environ}
+    with found.watched(), watched_shell() as asked, silence() as said, variables(given):
         try:
             importlib.import_module(module)
         except BaseException:  # noqa: BLE001 - the notebook will see it, at its own import
             return False
         told = bool(said())
-    after = dict(os.environ)
-    names = before.keys() | after.keys()
-    found.changes |= {name: after.get(name) for name in names if before.get(name) != after.get(name)}
     return not (told or asked or threads() > 1 or psutil.Process().children())
 
 
@@ -147,13 +151,13 @@ def watched_shell() -> Iterator[list[bool]]:
 
 
 @contextlib.contextmanager
-def watched_seeds(found: Imports) -> Iterator[None]:
+def watched_seeds(generators: list[weakref.ref[random.Random]]) -> Iterator[None]:
     """Note the generators of `random` that are made without a seed."""
     real = random.Random.seed
 
     def seed(self: random.Random, a: Any = None, version: int = 2) -> None:
         if a is None:
-            found.generators.append(weakref.ref(self))
+            generators.append(weakref.ref(self))
         real(self, a, version)
 
     random.Random.seed = seed  # type: ignore[method-assign]

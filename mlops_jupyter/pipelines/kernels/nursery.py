@@ -16,9 +16,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# where the package is found by whoever starts it; a kernel's own path has no more than it would have by hand
-PACKAGES = Path(__file__).resolve().parents[3]
-PROGRAM = "import sys; from mlops_jupyter.pipelines.kernels.warm import main; main(sys.argv[1:])"
+PACKAGE = Path(__file__).resolve().parents[2]
+# nothing of this package may be left in a kernel: its root, which imports more, is not even run
+PROGRAM = """
+import sys, types
+del sys.path[0]
+sys.modules["mlops_jupyter"] = package = types.ModuleType("mlops_jupyter")
+package.__path__ = [sys.argv.pop(1)]
+from mlops_jupyter.pipelines.kernels.warm import main
+main(sys.argv[1:])
+"""
 AT_START = ("PYTHON", "LC_", "LANG", "LD_", "MALLOC_", "GLIBC_", "HOME", "VIRTUAL_ENV", "PATH")
 END = 10.0
 
@@ -62,11 +69,10 @@ def begin_nursery() -> Nursery | None:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, str(theirs.fileno()), folder],
+            [sys.executable, "-c", PROGRAM, PACKAGE, str(theirs.fileno()), folder],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=2,  # a kernel's own standard output would end among what its run writes there
-            cwd=PACKAGES,
             start_new_session=True,
         )
     return Nursery(ours, process, folder, at_start(os.environ))

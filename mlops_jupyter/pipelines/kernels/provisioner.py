@@ -11,7 +11,7 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 
 from mlops_jupyter.pipelines.kernels.forked import ForkedKernel, forked_kernel
-from mlops_jupyter.pipelines.kernels.requests import Request
+from mlops_jupyter.pipelines.kernels.requests import ARGUMENTS, Request
 
 if TYPE_CHECKING:
     import socket
@@ -85,7 +85,12 @@ class StepKernelManager(AsyncKernelManager):
 
     async def _async_pre_start_kernel(self, **settings: Any) -> tuple[list[str], dict[str, Any]]:
         # a kernel's own standard output would end among what its parent writes there
-        defaults: dict[str, Any] = {"env": self.environment, "cwd": self.folder, "stdout": 2}
+        defaults: dict[str, Any] = {
+            "env": self.environment,
+            "cwd": self.folder,
+            "stdout": 2,
+            "extra_arguments": list(ARGUMENTS) if is_ipykernel(self.kernel_spec) else [],
+        }
         return await super()._async_pre_start_kernel(**(defaults | settings))
 
     async def _async_wait(self, pollinterval: float = LAST_LOOK) -> None:
@@ -94,6 +99,11 @@ class StepKernelManager(AsyncKernelManager):
         while await self.is_alive():
             await asyncio.sleep(min(look, pollinterval))
             look *= 1.5
+
+
+def is_ipykernel(spec: Any) -> bool:
+    """Return whether a kernel's command is ipykernel's, whatever its interpreter."""
+    return "ipykernel_launcher" in spec.argv
 
 
 def is_our_python(command: list[str]) -> bool:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 LINE = b"\n"
 CHUNK = 1 << 16
 ROUTE_BYTES = 1 << 14
+ARGUMENTS = ("--HistoryManager.hist_file=:memory:",)  # what steps run is no history of the user's
 OURS = (
     "MLOPS_",
     "JPY_",

@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any, Self
 
 from mlops_jupyter.pipelines.kernels.nursery import begin_nursery, end_nursery
-from mlops_jupyter.pipelines.kernels.requests import Request, ask
+from mlops_jupyter.pipelines.kernels.requests import ARGUMENTS, Request, ask
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from mlops_jupyter.pipelines.kernels.provisioner import StepKernelManager
 
 PLAIN_PYTHON = "python3"
-ARGUMENTS = ("--HistoryManager.hist_file=:memory:",)  # as nbclient starts kernels
 
 
 def kernel_name(step: Step) -> str:

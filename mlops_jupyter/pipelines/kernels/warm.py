@@ -22,7 +22,7 @@ from dataclasses import asdict
 
 from mlops_jupyter.pipelines.kernels.birth import Birth, live, loaded_blas
 from mlops_jupyter.pipelines.kernels.forking import Child, Loop, end_group, run
-from mlops_jupyter.pipelines.kernels.importing import Imports, import_ahead
+from mlops_jupyter.pipelines.kernels.importing import Imports, import_ahead, variables
 from mlops_jupyter.pipelines.kernels.requests import (
     Arrival,
     End,
@@ -44,7 +44,7 @@ KERNEL_MODULES = (
     "ipykernel.debugger", "ipykernel.ipkernel", "ipykernel.zmqshell", "pdb", "psutil", "sqlite3",
     "tornado.platform.asyncio", "tornado.queues", "unicodedata",
 )  # fmt: skip
-NO_ADVICE = "PYDEVD_DISABLE_FILE_VALIDATION"  # of the debugger at its import, to who would miss breakpoints
+NO_ADVICE = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}  # of the debugger, to who would miss breakpoints
 
 
 class Nursery(Loop):
@@ -56,11 +56,13 @@ class Nursery(Loop):
         Where requests come from.
     folder : str
         Where kernels have their sockets.
+    imports : Imports
+        What was imported for all.
     """
 
-    def __init__(self, intake: socket.socket, folder: str) -> None:
+    def __init__(self, intake: socket.socket, folder: str, imports: Imports) -> None:
         super().__init__(intake)
-        self.folder = folder
+        self.folder, self.imports = folder, imports
         self.families: dict[str, Child] = {}  # the one that was asked last is the last
 
     def answer(self, arrival: Arrival, connection: socket.socket) -> None:
@@ -81,7 +83,7 @@ class Nursery(Loop):
         def then() -> None:
             ours.close()
             connection.close()
-            be_warm(theirs, self.folder)
+            be_warm(theirs, self.folder, self.imports)
 
         child = self.fork(ours, then)
         theirs.close()
@@ -179,7 +181,7 @@ class Warm(Loop):
         end_group(child.pid)
 
 
-def be_warm(intake: socket.socket, folder: str) -> None:
+def be_warm(intake: socket.socket, folder: str, imports: Imports) -> None:
     """Be the warm process of the family whose first request waits."""
     arrival = taken(intake)
     if arrival is None or arrival.connection is None:
@@ -187,7 +189,7 @@ def be_warm(intake: socket.socket, folder: str) -> None:
     request = read_request(arrival.connection)
     os.chdir(request.cwd)
     own_environment(request)
-    imports = import_ahead(request.modules)
+    import_ahead(request.modules, imports)
     gc.collect()
     gc.freeze()
     warm = Warm(intake, folder, imports)
@@ -195,25 +197,25 @@ def be_warm(intake: socket.socket, folder: str) -> None:
     warm.serve()
 
 
-def import_kernel() -> None:
+def import_kernel() -> Imports:
     """Import all that a kernel imports while it starts, then forget the modules of this package."""
-    os.environ[NO_ADVICE] = "1"
-    for module in KERNEL_MODULES:
-        with contextlib.suppress(ImportError):  # of another version of IPython
-            importlib.import_module(module)
-    del os.environ[NO_ADVICE]
+    found = Imports()
+    with found.watched(), variables(NO_ADVICE):
+        for module in KERNEL_MODULES:
+            with contextlib.suppress(ImportError):  # of another version of IPython
+                importlib.import_module(module)
     package = __name__.partition(".")[0]
     for name in [name for name in sys.modules if name.partition(".")[0] == package]:
         del sys.modules[name]
-    del sys.path[0]  # where this package was found; a kernel's path has no more than it would have by hand
+    return found
 
 
 def be_nursery(handle: int, folder: str) -> None:
     """Be the nursery: requests come from a socket that was inherited."""
-    import_kernel()
+    imports = import_kernel()
     gc.collect()
     gc.freeze()
-    Nursery(socket.socket(fileno=handle), folder).serve()
+    Nursery(socket.socket(fileno=handle), folder, imports).serve()
     shutil.rmtree(folder, ignore_errors=True)
 
 
