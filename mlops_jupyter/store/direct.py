@@ -98,6 +98,8 @@ def connect(workspace: Workspace) -> sqlite3.Connection:
     connection = sqlite3.connect(workspace.database, timeout=BUSY_SECONDS, isolation_level=None)
     connection.row_factory = sqlite3.Row
     connection.execute("PRAGMA foreign_keys=ON")
+    # the last record of a step may be lost with the power, never the file: it runs again
+    connection.execute("PRAGMA synchronous=NORMAL")
     return connection
 
 

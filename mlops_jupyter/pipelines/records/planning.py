@@ -200,7 +200,7 @@ def decided(look: Look, step: Step, before: Mapping[str, Decision], *, force: bo
         return now
     if now.run:
         return replace(now, settled=True)
-    reason = f"when {' and '.join(running)} gave something new"
+    reason = f"if {' or '.join(running)} gives something new"
     waiting = replace(now.record, state="WAITING", reason=reason, from_run="")
     return Decision(run=True, reason=reason, record=waiting, settled=False)
 
@@ -250,7 +250,14 @@ def reason_to_run(
         ),
         *lost(last.outputs, look.outputs(step.outputs)),
     ]
-    return in_words(list(in_detail(look, found, last.fingerprint, now)))
+    return in_words(list(in_detail(look, without_echoes(step, look.pipeline, found), last.fingerprint, now)))
+
+
+def without_echoes(step: Step, pipeline: Pipeline, found: list[Change]) -> list[Change]:
+    """Return changes without those that say in general what an input's says by name."""
+    inputs = [change.name for change in found if change.kind == "input"]
+    echoed = {need for need in step.needs for name in inputs if is_below(name, made_by(pipeline, [need]))}
+    return [change for change in found if not (change.kind == "upstream" and change.name in echoed)]
 
 
 def is_certain(look: Look, change: Change, unknown: Collection[str]) -> bool:
