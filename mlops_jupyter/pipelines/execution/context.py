@@ -1,7 +1,7 @@
 """Runs that are made inside a step of a pipeline bear which step of which run it was.
 
 MLflow asks for it by the entry point ``mlflow.run_context_provider``, whoever starts a run and however: by
-`mlflow.start_run`, by autolog, by a library. Imported by MLflow alone, wherever MLflow is imported; so it stands
+`mlflow.start_run`, by autolog, by a library. MLflow imports this wherever it is imported itself; so it stands
 here, and not with the rest of what knows MLflow, which would load the store as well.
 """
 

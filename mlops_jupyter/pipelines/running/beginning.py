@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from mlops_jupyter.commits import git_state
+from mlops_jupyter.pipelines.definition.reading import check_inputs
 from mlops_jupyter.pipelines.records.history import begin_run, end_run, open_runs, runs
 from mlops_jupyter.pipelines.records.run import RunRecord, StepRecord
 from mlops_jupyter.store.owners import Owner, is_living
@@ -50,7 +51,8 @@ def unchanged(store: Kept, pipeline: Pipeline, planned: Plan, cause: str) -> Run
 def begun(store: Kept, pipeline: Pipeline, planned: Plan, cause: str, owner: Owner) -> Order:
     """Make all that a run needs, and record that it has begun."""
     chosen = replace(pipeline, steps=tuple(step for step in pipeline.steps if step.name in planned.steps))
-    running = [chosen.step(name) for name in planned.to_run]
+    check_inputs(pipeline, planned.to_run)
+    running = [step for step in chosen.steps if planned.steps[step.name].run]
     run = new_run(store.workspace, pipeline.name)
     folder = run_folder(store.workspace, pipeline.name, run)
     reserve_room(folder)
@@ -66,6 +68,7 @@ def begun(store: Kept, pipeline: Pipeline, planned: Plan, cause: str, owner: Own
         seconds=durations(store, pipeline.name),
         workspace=store.workspace.root,
         owner=owner,
+        mirror=pipeline.mlflow,
     )
 
 

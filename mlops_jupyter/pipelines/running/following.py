@@ -15,13 +15,14 @@ from mlops_jupyter.pipelines.execution.job import Failure
 from mlops_jupyter.pipelines.records.history import end_run, save_step
 from mlops_jupyter.pipelines.records.planning import plan
 from mlops_jupyter.store.direct import Ledger
-from mlops_jupyter.store.workspace import open_workspace
+from mlops_jupyter.store.workspace import Workspace, open_workspace
 
 from .beginning import begun, end_stale, unchanged
 from .claims import claimed
 from .events import StepChanged, events
+from .folders import run_folder
 from .pool import ended_without_a_word
-from .starting import started, stopped_by_interrupt
+from .starting import LOG, started, stopped_by_interrupt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from mlops_jupyter.pipelines.definition.pipeline import Pipeline
     from mlops_jupyter.pipelines.records.run import RunRecord, StepRecord
     from mlops_jupyter.store.direct import Kept
-    from mlops_jupyter.store.workspace import Workspace
 
     from .order import Order
 
@@ -109,7 +109,7 @@ def followed(order: Order, store: Kept, listen: Callable[[RunRecord], None]) -> 
             else:
                 ended = event
     if ended is None:
-        return broken_off(store, record, runner.returncode)
+        return broken_off(store, order, record, runner.returncode)
     if ended.trouble:
         raise ended.trouble
     listen(ended.record)
@@ -123,11 +123,21 @@ def with_step(record: RunRecord, changed: StepRecord) -> RunRecord:
     )
 
 
-def broken_off(store: Kept, record: RunRecord, code: int) -> RunRecord:
+def broken_off(store: Kept, order: Order, record: RunRecord, code: int) -> RunRecord:
     """Record that a runner ended without a word, and with which steps under way."""
-    failure = Failure("runner", ended_without_a_word(code, "the process that ran the pipeline"))
+    what = ended_without_a_word(code, "the process that ran the pipeline")
+    why = what if code < 0 else f"{what} but: {last_words(order)}"
     for step in record.steps:
         if step.state == "RUNNING":
-            stopped = replace(step, state="STOPPED", ended=datetime.now(UTC), failure=failure)
+            stopped = replace(step, state="STOPPED", ended=datetime.now(UTC), failure=Failure("runner", why))
             save_step(store, record.id, stopped)
+        elif step.state == "WAITING":
+            save_step(store, record.id, replace(step, state="NOT RUN", reason=why))
     return end_run(store, record.id, "STOPPED")
+
+
+def last_words(order: Order) -> str:
+    """Return the last line that the runner wrote where its failures go."""
+    log = run_folder(Workspace(order.workspace), order.record.pipeline, order.record.id) / LOG
+    lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
+    return next((line for line in reversed(lines) if line.strip()), "nothing")[:300]

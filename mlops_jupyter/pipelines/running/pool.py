@@ -163,7 +163,7 @@ def ended_without_a_word(code: int | None, what: str = "the process that ran the
     """
     if code is not None and code < 0:
         return f"{what} was ended by {signal.Signals(-code).name}"
-    return f"{what} ended with code {code}, and said nothing"
+    return f"{what} ended with code {code} and said nothing"
 
 
 def work_in_process(

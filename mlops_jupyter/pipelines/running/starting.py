@@ -28,13 +28,14 @@ CHILD = (
 # what a notebook's kernel, or a step that runs a pipeline, was told of itself alone
 CALLERS_OWN = ("JPY_SESSION_NAME", "JPY_PARENT_PID", "MPLBACKEND", "MLFLOW_RUN_ID", "MLOPS_PIPELINE_STEP")
 END_SECONDS = 60
+LOG = "runner.log"
 
 
 @contextmanager
 def started(order: Order) -> Iterator[subprocess.Popen[bytes]]:
     """Start the runner, tell it what to do, and leave no block without its end."""
     folder = run_folder(Workspace(order.workspace), order.record.pipeline, order.record.id)
-    with (folder / "runner.log").open("ab") as log:
+    with (folder / LOG).open("ab") as log:
         runner = subprocess.Popen(
             [sys.executable, "-P", "-c", CHILD, str(Path(__file__).parents[3])],
             stdin=subprocess.PIPE,
