@@ -14,6 +14,9 @@ from mlops_jupyter.errors import MlopsError
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from mlops_jupyter.pipelines.execution.values import input, output, secret  # noqa: A004
+    from mlops_jupyter.verbs import pipeline
+    from mlops_jupyter.verbs.agents import agent
     from mlops_jupyter.verbs.building import package, verify
     from mlops_jupyter.verbs.captured_requests import requests
     from mlops_jupyter.verbs.catalog import alias, card, diff, models, register, show, versions
@@ -32,11 +35,13 @@ if TYPE_CHECKING:
     from mlops_jupyter.verbs.keys import key
     from mlops_jupyter.verbs.load_checks import loadtest
     from mlops_jupyter.verbs.profiles import profile
+    from mlops_jupyter.verbs.steps import step
     from mlops_jupyter.verbs.tracking import track
 
 __all__ = [
     "MlopsError",
     "__version__",
+    "agent",
     "alias",
     "audit",
     "card",
@@ -46,13 +51,16 @@ __all__ = [
     "doctor",
     "drift",
     "history",
+    "input",
     "key",
     "load_ipython_extension",
     "loadtest",
     "logs",
     "models",
+    "output",
     "overview",
     "package",
+    "pipeline",
     "predict",
     "profile",
     "register",
@@ -60,9 +68,11 @@ __all__ = [
     "report",
     "requests",
     "rollback",
+    "secret",
     "show",
     "start",
     "status",
+    "step",
     "stop",
     "track",
     "unload_ipython_extension",
@@ -70,10 +80,19 @@ __all__ = [
     "versions",
 ]
 
+#: What a step's notebook gives and asks for.
+_OF_A_STEP = ("input", "output", "secret")
+
 
 def __getattr__(name: str) -> Any:
+    import importlib
+
     from mlops_jupyter.verbs import table
 
+    if name in _OF_A_STEP:
+        return getattr(importlib.import_module("mlops_jupyter.pipelines.execution.values"), name)
+    if name in table.GROUPS:
+        return importlib.import_module(f"mlops_jupyter.verbs.{name}")
     if name in table.MODULES:
         return table.load(name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

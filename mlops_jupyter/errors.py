@@ -75,6 +75,10 @@ class ConflictError(MlopsError):
     """Somebody else is doing it, or has done it in between."""
 
 
+class StepError(MlopsError):
+    """A step of a pipeline failed: in which cell, why, and where its executed notebook is."""
+
+
 class WorkspaceError(MlopsError):
     """The workspace cannot be used: read-only, full, or made by a newer release."""
 

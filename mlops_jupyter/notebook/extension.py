@@ -12,7 +12,8 @@ from mlops_jupyter.notebook.magics import MlopsMagics
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-_HELP = re.compile(r"^(?P<head>\s*(?:[\w.]+\s*=\s*)?%mlops\s+\w+)\s*\?{1,2}\s*$")
+_HELP = re.compile(r"^(?P<head>\s*(?:[\w.]+\s*=\s*)?%mlops\s+\w+(?:\s+\w+)?)\s*\?{1,2}\s*$")
+_STEP = re.compile(r"^\s*%(?P<line>%mlops\s+step\b.*)$", re.DOTALL)
 
 
 def load(shell: InteractiveShell) -> None:
@@ -23,8 +24,9 @@ def load(shell: InteractiveShell) -> None:
     displays.install(shell)
     figures.install(shell)
     shell.Completer.custom_matchers.append(make_matcher(shell))
-    if answer_question_mark not in shell.input_transformers_cleanup:
-        shell.input_transformers_cleanup.append(answer_question_mark)
+    for transformer in (answer_question_mark, declare_step):
+        if transformer not in shell.input_transformers_cleanup:
+            shell.input_transformers_cleanup.append(transformer)
 
 
 def unload(shell: InteractiveShell) -> None:
@@ -35,8 +37,9 @@ def unload(shell: InteractiveShell) -> None:
     figures.uninstall(shell)
     matchers = shell.Completer.custom_matchers
     matchers[:] = [m for m in matchers if getattr(m, "matcher_identifier", "") != IDENTIFIER]
-    if answer_question_mark in shell.input_transformers_cleanup:
-        shell.input_transformers_cleanup.remove(answer_question_mark)
+    for transformer in (answer_question_mark, declare_step):
+        if transformer in shell.input_transformers_cleanup:
+            shell.input_transformers_cleanup.remove(transformer)
 
 
 def answer_question_mark(lines: list[str]) -> list[str]:
@@ -51,3 +54,20 @@ def answer_question_mark(lines: list[str]) -> list[str]:
     """
     asked = _HELP.match(lines[-1]) if lines else None
     return [*lines[:-1], f"{asked['head']} --help\n"] if asked else lines
+
+
+def declare_step(lines: list[str]) -> list[str]:
+    r"""Turn the first line of a ``%%mlops step`` cell into a line of its own: the rest runs as usual.
+
+    Examples
+    --------
+    >>> declare_step(["%%mlops step --inputs a.csv\n", "rows = 3\n"])
+    ['%mlops step --inputs a.csv;\n', 'rows = 3\n']
+    """
+    first = next((i for i, line in enumerate(lines) if line.strip()), None)
+    found = _STEP.match(lines[first]) if first is not None else None
+    if first is None or found is None:
+        return lines
+    # muted where there is more: what the cell shows is what its own last line gives
+    mute = ";" if any(line.strip() for line in lines[first + 1 :]) else ""
+    return [*lines[:first], f"{found['line'].rstrip()}{mute}\n", *lines[first + 1 :]]

@@ -82,10 +82,10 @@ def _with_cell(words: list[Word], cell: Callable[[], Word]) -> list[Word]:
     """Put the cell's body where the verb takes it."""
     if not words:
         raise UsageError("%%mlops needs a verb", hint="to track this cell: %%mlops track")
-    taken = [p for p in table.command(words[0].text).parameters if p.kind is Cell]
+    verb, rest = command_line.verb_of(words)
+    taken = [p for p in table.command(verb).parameters if p.kind is Cell]
     if not taken:
-        verb = words[0].text
         near = did_you_mean(verb, ["track"])
         hint = f"write %mlops {verb} on a line of its own" if not near.startswith("did") else near
         raise UsageError(f"%%mlops {verb} takes no cell", hint=hint)
-    return [words[0], cell(), *words[1:]]
+    return [*words[: len(words) - len(rest)], cell(), *rest]

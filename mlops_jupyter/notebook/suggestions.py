@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -87,9 +87,13 @@ def _candidates(line: Line, variables: Mapping[str, Any]) -> Iterator[Suggestion
         yield from (Suggestion(f"{{{name}}}", "variable") for name in variables if not name.startswith("_"))
         return
     if not line.words:
-        yield from (Suggestion(name, "verb") for name in table.MODULES)
-        yield Suggestion("--help", "option")
+        yield from _verbs()
         return
+    if line.words[0] in table.GROUPS:
+        if len(line.words) == 1:
+            yield from _verbs(line.words[0])
+            return
+        line = replace(line, words=(" ".join(line.words[:2]), *line.words[2:]))
     command = table.command(line.words[0])
     parameter, loose = _awaited(command, line.words[1:])
     if parameter is not None:
@@ -104,11 +108,16 @@ def _candidates(line: Line, variables: Mapping[str, Any]) -> Iterator[Suggestion
     yield from _options(command, line)
 
 
+def _verbs(group: str = "") -> Iterator[Suggestion]:
+    yield from (Suggestion(word, "verb") for word in table.words_of(group))
+    yield Suggestion("--help", "option")
+
+
 def _awaited(command: Command, words: Iterable[str]) -> tuple[Parameter | None, int]:
     """Return the option whose value stands at the cursor, and how many words without a name came before."""
     awaited, loose = None, 0
     for word in words:
-        option = command.option(word.removeprefix("--")) if word.startswith("--") else None
+        option = command.option(word.removeprefix("--")) if word.startswith("-") else None
         if awaited is not None:
             awaited = None
         elif option is not None:

@@ -14,7 +14,19 @@ from html import escape
 from typing import TYPE_CHECKING, Final
 
 from mlops_jupyter.verbs.as_svg import COLOURS, draw
-from mlops_jupyter.verbs.results import Bar, Block, Code, Facts, Figure, Note, Sayings, Table, Titled
+from mlops_jupyter.verbs.results import (
+    Bar,
+    Block,
+    Branch,
+    Code,
+    Facts,
+    Figure,
+    Note,
+    Picture,
+    Sayings,
+    Table,
+    Titled,
+)
 from mlops_jupyter.verbs.values import SYMBOLS, Shown, aligned, is_numeric, shown
 
 if TYPE_CHECKING:
@@ -85,7 +97,7 @@ def _shortened(blocks: Iterable[Block]) -> Iterable[Block]:
             yield replace(block, text=block.text[:2_000] + "\n…")
         elif isinstance(block, Note):
             yield replace(block, text=block.text[:2_000])
-        elif isinstance(block, Figure):
+        elif isinstance(block, Figure | Picture):
             yield block
         else:
             yield replace(block, pairs=block.pairs[:50])
@@ -96,6 +108,8 @@ def _block(block: Block) -> str:
         return f'<div class="note">{_symbol(block.mark)}{escape(block.text)}</div>'
     if isinstance(block, Figure):
         return _figure(block)
+    if isinstance(block, Picture):
+        return block.html()
     body = _body(block)
     if not body:
         return ""
@@ -160,11 +174,18 @@ def _drawn(cell: Shown) -> str:
     if isinstance(cell.drawn, Titled):
         under = f'<br/><small class="quiet">{escape(cell.drawn.under)}</small>' if cell.drawn.under else ""
         return f"{escape(cell.drawn.text)}{under}"
+    if isinstance(cell.drawn, Branch):
+        return _branch(cell.drawn)
     if isinstance(cell.drawn, Sayings):
         return "<br/>".join(_QUOTED.sub(r"<code>\1</code>", escape(line)) for line in cell.drawn.lines)
     if isinstance(cell.drawn, Bar):
         return f'<span class="number">{escape(cell.text)}</span> {draw(cell.drawn)}'
     return draw(cell.drawn) if cell.drawn else ""
+
+
+def _branch(branch: Branch) -> str:
+    name = escape(branch.name)
+    return f'<a href="{escape(branch.link, quote=True)}">{name}</a>' if branch.link else name
 
 
 def _class(number: bool, *, long: bool = False) -> str:

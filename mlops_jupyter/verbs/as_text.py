@@ -6,7 +6,7 @@ import shutil
 import textwrap
 from typing import TYPE_CHECKING, Final
 
-from mlops_jupyter.verbs.results import Block, Code, Facts, Figure, Note, Table
+from mlops_jupyter.verbs.results import Block, Code, Facts, Figure, Note, Picture, Table
 from mlops_jupyter.verbs.values import SYMBOLS, Shown, aligned, is_numeric, shown
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def render_text(result: Result, width: int | None = None) -> str:
 
 
 def _block(block: Block, width: int) -> list[str]:
-    if isinstance(block, Figure):
+    if isinstance(block, Figure | Picture):
         return []  # its message stands in the headline, its numbers in a table
     if isinstance(block, Note):
         mark = SYMBOLS[block.mark]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from mlops_jupyter.verbs.results import Result
 
 if TYPE_CHECKING:
     import inspect
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
 R = TypeVar("R")
 
@@ -123,7 +124,7 @@ def python_call(
         by_name = by_name or parameter.kind is parameter.KEYWORD_ONLY
         shown = written.get(parameter.name) or _as_python(given[parameter.name])
         parts.append(f"{parameter.name}={shown}" if by_name else shown)
-    return f"mlops.{name}({', '.join(parts)})"
+    return f"mlops.{name.replace(' ', '.')}({', '.join(parts)})"
 
 
 def _as_python(value: Any) -> str:
@@ -131,6 +132,8 @@ def _as_python(value: Any) -> str:
         return '"' + repr(str(value))[1:-1].replace("\\'", "'").replace('"', '\\"') + '"'
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_as_python(item) for item in value) + "]"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_as_python(k)}: {_as_python(v)}" for k, v in value.items()) + "}"
     return repr(value) if isinstance(value, _PLAIN) else f"<{type(value).__name__}>"
 
 
@@ -139,6 +142,8 @@ def _loggable(name: str, value: Any) -> Any:
         return str(value) if isinstance(value, str) else value
     if isinstance(value, list | tuple):
         return [_loggable(name, item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(key): _loggable(name, item) for key, item in value.items()}
     words = (_written.get() or {}).get(name)
     shape = getattr(value, "shape", None)
     kind = type(value).__name__ + (f" {'x'.join(map(str, shape))}" if isinstance(shape, tuple) else "")

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from mlops_jupyter.errors import UsageError, did_you_mean
 from mlops_jupyter.verbs import calls, table
-from mlops_jupyter.verbs.types import Model, Target
+from mlops_jupyter.verbs.types import Assignments, Model, Target
 from mlops_jupyter.verbs.words import NOTHING, Word
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from mlops_jupyter.verbs.table import Command, Parameter
 
@@ -49,16 +50,30 @@ def run(words: Sequence[Word], face: Face) -> Any:
     UsageError
         If a word is not known, missing or of the wrong kind; nothing has been tried then.
     """
-    from mlops_jupyter.verbs.help import help_for, help_for_all
+    from mlops_jupyter.verbs.help import help_for, help_for_all, help_for_group
 
     if not words:
         return table.command("overview").function()
-    if words[0].text in HELP and words[0].option:
+    if _asks_for_help(words[0]):
         return help_for_all()
-    sentence = parse(table.command(words[0].text), words[1:])
+    if words[0].text in table.GROUPS and (len(words) == 1 or _asks_for_help(words[1])):
+        return help_for_group(words[0].text)
+    name, rest = verb_of(words)
+    sentence = parse(table.command(name), rest)
     if sentence.help:
         return help_for(sentence.command)
     return call(sentence, face)
+
+
+def verb_of(words: Sequence[Word]) -> tuple[str, Sequence[Word]]:
+    """Return the verb that a line begins with, of one word or two, and the words behind it."""
+    if words[0].text in table.GROUPS and len(words) > 1:
+        return f"{words[0].text} {words[1].text}", words[2:]
+    return words[0].text, words[1:]
+
+
+def _asks_for_help(word: Word) -> bool:
+    return word.option and word.text in HELP
 
 
 def parse(command: Command, words: Sequence[Word]) -> Sentence:
@@ -75,14 +90,18 @@ def parse(command: Command, words: Sequence[Word]) -> Sentence:
     given: dict[str, list[Word]] = {}
     loose: list[Word] = []
     rest = iter(words)
+    into = loose
     for word in rest:
         if word.option and word.text == "--":
             loose += [Word(w.text, w.value, w.source) for w in rest]
         elif word.option:
             parameter = _option(command, word)
-            given.setdefault(parameter.name, []).append(_option_value(command, parameter, word, rest))
+            taken = given.setdefault(parameter.name, [])
+            taken.append(_option_value(command, parameter, word, rest))
+            # where no word stands alone, those behind a list's first are of the list
+            into = taken if parameter.many and not command.positional else loose
         else:
-            loose.append(word)
+            into.append(word)
     return Sentence(command, _placed(command, loose, given))
 
 
@@ -143,12 +162,33 @@ def _listed(parameters: Iterable[Parameter]) -> str:
 
 
 def _value(parameter: Parameter, words: list[Word], face: Face, values: Mapping[str, Any]) -> Any:
+    if parameter.kind is Assignments:
+        return _assigned(parameter, words)
     if parameter.many:
         parts = [part for word in words for part in _items(word)]
         return [_one(parameter, part, face, values) for part in parts]
     if len(words) > 1:
         raise UsageError(f"--{parameter.word} is given {len(words)} times", hint="once is enough")
     return _one(parameter, words[0], face, values)
+
+
+def _assigned(parameter: Parameter, words: list[Word]) -> dict[str, Any]:
+    """Return the values of ``name=value``, as text; a mapping in braces is taken as it is."""
+    values: dict[str, Any] = {}
+    for word in words:
+        given = word.value if isinstance(word.value, Mapping) else dict([_assignment(parameter, word)])
+        twice = next((name for name in given if name in values), None)
+        if twice is not None:
+            raise UsageError(f"--{parameter.word} {twice} is given twice", hint="once is enough")
+        values.update(given)
+    return values
+
+
+def _assignment(parameter: Parameter, word: Word) -> tuple[str, str]:
+    name, equals, value = word.text.partition("=")
+    if not equals or not name.strip():
+        raise UsageError(f"--{parameter.word} wants name=value, not {word.text!r}")
+    return name.strip(), value
 
 
 def _items(word: Word) -> list[Word]:

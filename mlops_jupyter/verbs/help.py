@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from mlops_jupyter.verbs import table
 from mlops_jupyter.verbs.results import Block, Code, Facts, Note, Result, Table
+from mlops_jupyter.verbs.types import Assignments
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,6 +21,7 @@ _STAGES: Final = {
     "catalog": "Registry",
     "endpoints": "Endpoints",
     "monitor": "Monitoring",
+    "pipeline": "Pipelines",
     "workspace": "Workspace",
 }
 
@@ -72,6 +74,25 @@ class CommandList(Result):
         yield Note("a verb and --help tells its parameters: %mlops deploy --help, or %mlops deploy?")
 
 
+@dataclass(frozen=True)
+class GroupHelp(Result):
+    """The verbs of a group in one line each."""
+
+    name: str
+    summary: str
+    verbs: tuple[tuple[str, str], ...]
+
+    @property
+    def headline(self) -> str:
+        """What the group is for."""
+        return f"{self.name}: {self.summary}"
+
+    def blocks(self) -> Iterable[Block]:
+        """Yield the verbs, and where there is more."""
+        yield Facts(self.verbs)
+        yield Note(f"a verb and --help tells its parameters: %mlops {self.verbs[0][0]} --help")
+
+
 def help_for(command: Command) -> CommandHelp:
     """Return the help of one verb."""
     options = tuple((_spelling(p), _meaning(p)) for p in command.parameters)
@@ -88,6 +109,12 @@ def help_for(command: Command) -> CommandHelp:
 def help_for_all() -> CommandList:
     """Return the list of all verbs."""
     return CommandList(tuple((c.name, c.stage, c.summary) for c in table.commands()))
+
+
+def help_for_group(group: str) -> GroupHelp:
+    """Return the verbs whose first word is this one."""
+    names = [f"{group} {word}" for word in table.words_of(group)]
+    return GroupHelp(group, table.GROUPS[group], tuple((n, table.command(n).summary) for n in names))
 
 
 def usage(command: Command) -> str:
@@ -115,10 +142,13 @@ def _spelling(parameter: Parameter) -> str:
         return parameter.word.upper()
     if parameter.flag:
         return f"--[no-]{parameter.word}" if parameter.refusable else f"--{parameter.word}"
-    return f"--{parameter.word} {_value_of(parameter)}"
+    short = f"-{parameter.short}/" if parameter.short else ""
+    return f"{short}--{parameter.word} {_value_of(parameter)}"
 
 
 def _value_of(parameter: Parameter) -> str:
+    if parameter.kind is Assignments:
+        return "NAME=VALUE"
     return "|".join(parameter.choices) or parameter.kind.__name__.removesuffix("Name").upper()
 
 

@@ -137,12 +137,12 @@ def progress(title: str) -> Iterator[Report]:
 
 
 def _screen() -> _Screen:
-    if _in_notebook():
+    if in_notebook():
         return _Notebook()
     return _Terminal(sys.stderr) if sys.stderr.isatty() else _Log(sys.stderr)
 
 
-def _in_notebook() -> bool:
+def in_notebook() -> bool:
     """Return whether a kernel shows our output; IPython is not imported to find that out."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None

@@ -114,6 +114,25 @@ class Titled:
 
 
 @dataclass(frozen=True)
+class Branch:
+    """A name in a graph: in text behind the lanes that lead to it, in a page alone, for its picture is there.
+
+    Parameters
+    ----------
+    lanes : str
+        ``├─✓``.
+    name : str
+        What stands there.
+    link : str
+        An address that leads to more of it.
+    """
+
+    lanes: str
+    name: str
+    link: str = ""
+
+
+@dataclass(frozen=True)
 class Sayings:
     """Short sentences, each on a line of its own; what is between backquotes is a name or value."""
 
@@ -177,7 +196,20 @@ class Figure:
     width: int = 640
 
 
-Block: TypeAlias = Table | Facts | Note | Code | Figure
+@dataclass(frozen=True)
+class Picture:
+    """A drawing that takes letters and colours of its page; a text has its message in words already.
+
+    Parameters
+    ----------
+    html : callable
+        Returns the drawing, as SVG in the page.
+    """
+
+    html: Callable[[], str]
+
+
+Block: TypeAlias = Table | Facts | Note | Code | Figure | Picture
 
 
 class Result:

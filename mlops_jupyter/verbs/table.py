@@ -11,7 +11,7 @@ import inspect
 import types
 import typing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, ParamSpec, TypeVar
 
 from mlops_jupyter.errors import UsageError, did_you_mean
 from mlops_jupyter.verbs import calls
@@ -52,12 +52,29 @@ MODULES: Final[dict[str, str]] = {
     "profile": "profiles",
     "drift": "drifting",
     "report": "drifting",
+    "pipeline run": "pipeline_running",
+    "pipeline init": "pipeline_running",
+    "pipeline verify": "pipeline_running",
+    "pipeline runs": "pipeline_history",
+    "pipeline show": "pipeline_history",
+    "pipeline diff": "pipeline_history",
+    "pipeline logs": "pipeline_history",
+    "pipeline clean": "pipeline_history",
+    "pipeline schedule": "pipeline_schedules",
+    "pipeline schedules": "pipeline_schedules",
+    "pipeline unschedule": "pipeline_schedules",
+    "pipeline next": "pipeline_schedules",
+    "step": "steps",
+    "agent": "agents",
     "overview": "housekeeping",
     "doctor": "housekeeping",
     "clean": "housekeeping",
     "remove": "housekeeping",
     "audit": "housekeeping",
 }
+
+#: Verbs of two words, by their first, and what those are for. In Python: ``mlops.pipeline.run``.
+GROUPS: Final[dict[str, str]] = {"pipeline": "notebooks as steps: run, resume, compare, schedule"}
 
 
 @dataclass(frozen=True)
@@ -84,6 +101,8 @@ class Parameter:
         The only words it takes, if they are few.
     text : str
         What the docstring says of it.
+    short : str
+        A letter that stands for its word: ``p`` for ``-p``.
     """
 
     name: str
@@ -95,6 +114,7 @@ class Parameter:
     live: bool = False
     choices: tuple[str, ...] = ()
     text: str = ""
+    short: str = ""
 
     @property
     def required(self) -> bool:
@@ -125,13 +145,18 @@ class Command:
     sections: dict[str, str]
 
     def option(self, word: str) -> Parameter | None:
-        """Return the parameter that ``--word`` names."""
-        return next((p for p in self.parameters if p.word == word or p.name == word), None)
+        """Return the parameter that ``--word`` or ``-w`` names; the former is given without its dashes."""
+        return next((p for p in self.parameters if word in _names_of(p)), None)
 
     @property
     def positional(self) -> tuple[Parameter, ...]:
         """The parameters that may be written without their names, in order."""
         return tuple(p for p in self.parameters if p.positional)
+
+
+def _names_of(parameter: Parameter) -> tuple[str, ...]:
+    short = (f"-{parameter.short}",) if parameter.short else ()
+    return (parameter.word, parameter.name, *short)
 
 
 @dataclass(frozen=True)
@@ -144,7 +169,7 @@ _entries: dict[str, _Entry] = {}
 
 
 def verb(
-    *, stage: str, audited: bool | Callable[[dict[str, Any]], bool] = False
+    *, stage: str, group: str = "", audited: bool | Callable[[dict[str, Any]], bool] = False
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Enter a function in the command table.
 
@@ -152,13 +177,15 @@ def verb(
     ----------
     stage : str
         The heading of help it stands under: ``build``, ``catalog``, ``endpoints``, ``workspace``, ``track``.
+    group : str
+        The first of its two words; empty for a verb of one.
     audited : bool or callable
         Whether calls of it are recorded in the audit log, before and after; a callable says so by the
         arguments. A verb called from an audited verb is part of that one record.
     """
 
     def enter(function: Callable[P, R]) -> Callable[P, R]:
-        name = function.__name__
+        name = f"{group} {function.__name__.rstrip('_')}".strip()
         signature = inspect.signature(function)
 
         @functools.wraps(function)
@@ -178,8 +205,21 @@ def verb(
 
 def load(name: str) -> Callable[..., Any]:
     """Return the function of a verb, importing the one module it is written in."""
-    function = getattr(importlib.import_module(f"mlops_jupyter.verbs.{MODULES[name]}"), name)
-    return cast("Callable[..., Any]", function)
+    importlib.import_module(f"mlops_jupyter.verbs.{MODULES[name]}")
+    return _entries[name].function
+
+
+def words_of(group: str = "") -> list[str]:
+    """Return what can stand first on a line, or behind the first word of a group.
+
+    Examples
+    --------
+    >>> words_of()[:2], words_of("pipeline")[:2]
+    (['track', 'package'], ['run', 'init'])
+    """
+    if group:
+        return [name.removeprefix(f"{group} ") for name in MODULES if name.startswith(f"{group} ")]
+    return list(dict.fromkeys(name.partition(" ")[0] for name in MODULES))
 
 
 @functools.cache
@@ -192,10 +232,12 @@ def command(name: str) -> Command:
         If there is no such verb; the message lists the nearest.
     """
     if name not in MODULES:
-        raise UsageError(f"there is no verb {name!r}", hint=did_you_mean(name, MODULES))
-    load(name)
-    entry = _entries[name]
-    return read_command(name, entry.stage, entry.function)
+        group = name.partition(" ")[0]
+        near = words_of(group) if group in GROUPS else words_of()
+        word = name.partition(" ")[2] or name
+        raise UsageError(f"there is no verb {name!r}", hint=did_you_mean(word, near))
+    function = load(name)
+    return read_command(name, _entries[name].stage, function)
 
 
 def commands() -> tuple[Command, ...]:
@@ -224,25 +266,30 @@ def _hints(function: Callable[..., Any]) -> dict[str, Any]:
 
 
 def _parameter(parameter: inspect.Parameter, hint: Any, text: str) -> Parameter:
-    inner, live = _unwrapped(hint)
+    inner, extras = _unwrapped(hint)
+    live = any(isinstance(extra, marks.LiveMarker) for extra in extras)
     many = typing.get_origin(inner) in (list, tuple)
     if many:
-        inner, item_live = _unwrapped(typing.get_args(inner)[0])
-        live = live or item_live
+        inner, of_items = _unwrapped(typing.get_args(inner)[0])
+        live = live or any(isinstance(extra, marks.LiveMarker) for extra in of_items)
     choices = typing.get_args(inner) if typing.get_origin(inner) is Literal else ()
     kind = inner if isinstance(inner, type) else str
     positional = parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
-    word = parameter.name.rstrip("_").replace("_", "-")
-    return Parameter(parameter.name, word, kind, parameter.default, positional, many, live, choices, text)
+    written = next((extra for extra in extras if isinstance(extra, marks.Spelled)), marks.Spelled())
+    word = written.word or parameter.name.rstrip("_").replace("_", "-")
+    return Parameter(
+        parameter.name, word, kind, parameter.default, positional, many, live, choices, text, written.short
+    )  # fmt: skip
 
 
-def _unwrapped(hint: Any) -> tuple[Any, bool]:
-    """Return the hint without ``| None`` and without `Live`, and whether it was live."""
+def _unwrapped(hint: Any) -> tuple[Any, tuple[Any, ...]]:
+    """Return the hint without ``| None``, and what `Live` and `Spelled` said of it."""
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         inner = [part for part in typing.get_args(hint) if part is not type(None)]
         chosen = next((part for part in inner if typing.get_origin(part) is typing.Annotated), inner[0])
         return _unwrapped(chosen)
     if typing.get_origin(hint) is typing.Annotated:
         kind, *extras = typing.get_args(hint)
-        return kind, any(isinstance(extra, marks.LiveMarker) for extra in extras)
-    return hint, False
+        inner, more = _unwrapped(kind)
+        return inner, (*extras, *more)
+    return hint, ()

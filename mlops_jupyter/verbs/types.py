@@ -19,6 +19,15 @@ class LiveMarker:
 
 Live = Annotated[T, LiveMarker()]
 
+
+@dataclass(frozen=True)
+class Spelled:
+    """How an option is written where its name in Python is another: ``--parameter`` or ``-p``."""
+
+    word: str = ""
+    short: str = ""
+
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
@@ -58,6 +67,11 @@ if TYPE_CHECKING:
     DeploymentName: TypeAlias = str
     ColumnName: TypeAlias = str
     FilePath: TypeAlias = str
+    Assignments: TypeAlias = Mapping[str, Any]
+    StepName: TypeAlias = str
+    RunName: TypeAlias = str
+    PipelineName: TypeAlias = str
+    ScheduleName: TypeAlias = str
 else:
 
     class Cell:
@@ -102,5 +116,30 @@ else:
 
     class FilePath(str):
         """A file or folder on this machine."""
+
+        __slots__ = ()
+
+    class Assignments(dict):
+        """Values by name: in Python a mapping, in a line ``name=value``, once for each."""
+
+        __slots__ = ()
+
+    class StepName(str):
+        """A step of the pipeline."""
+
+        __slots__ = ()
+
+    class RunName(str):
+        """The ID of a pipeline's run or the begin of it, or ``last``."""
+
+        __slots__ = ()
+
+    class PipelineName(str):
+        """A pipeline that was run here."""
+
+        __slots__ = ()
+
+    class ScheduleName(str):
+        """The name of a schedule."""
 
         __slots__ = ()

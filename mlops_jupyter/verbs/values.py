@@ -6,7 +6,17 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from mlops_jupyter.verbs.results import Bar, Mark, Quantity, Sayings, Shape, Sparkline, Status, Titled
+from mlops_jupyter.verbs.results import (
+    Bar,
+    Branch,
+    Mark,
+    Quantity,
+    Sayings,
+    Shape,
+    Sparkline,
+    Status,
+    Titled,
+)
 
 SYMBOLS: Final[dict[Mark, str]] = {"ok": "✓", "warn": "!", "bad": "✗", "info": "•"}
 ABSENT: Final = "-"
@@ -26,7 +36,7 @@ class Shown(NamedTuple):
     mark: Mark | None = None
     more: str = ""
     fraction: bool = False
-    drawn: Bar | Sparkline | Shape | Titled | Sayings | None = None
+    drawn: Bar | Sparkline | Shape | Titled | Sayings | Branch | None = None
 
 
 def shown(value: Any) -> Shown:
@@ -46,7 +56,7 @@ def shown(value: Any) -> Shown:
         return Shown(value.word, mark=value.mark)
     if isinstance(value, Quantity):
         return Shown(_quantity(value), number=True)
-    if isinstance(value, Bar | Sparkline | Shape | Titled | Sayings):
+    if isinstance(value, Bar | Sparkline | Shape | Titled | Sayings | Branch):
         return _drawn(value)
     if isinstance(value, datetime):
         return _time(value)
@@ -59,7 +69,7 @@ def shown(value: Any) -> Shown:
     return Shown(_words(value))
 
 
-def _drawn(value: Bar | Sparkline | Shape | Titled | Sayings) -> Shown:
+def _drawn(value: Bar | Sparkline | Shape | Titled | Sayings | Branch) -> Shown:
     """Return what a face without drawings says in their place."""
     if isinstance(value, Bar):
         return Shown(value.text or number(value.value), number=True, fraction=True, drawn=value)
@@ -67,6 +77,8 @@ def _drawn(value: Bar | Sparkline | Shape | Titled | Sayings) -> Shown:
         return Shown(blocks(value.values, value.limit or 0.0), more=value.about, drawn=value)
     if isinstance(value, Shape):
         return Shown(blocks(_fewer(value.shares)), more=value.about, drawn=value)
+    if isinstance(value, Branch):
+        return Shown(f"{value.lanes} {value.name}" if value.lanes else value.name, drawn=value)
     if isinstance(value, Titled):
         return Shown(f"{value.text} ({value.under})" if value.under else value.text, drawn=value)
     return Shown("; ".join(value.lines).replace("`", ""), drawn=value)

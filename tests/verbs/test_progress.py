@@ -71,7 +71,7 @@ def test_a_notebook_gets_one_output_that_is_not_rewritten_too_often(monkeypatch)
         return Handle()
 
     monkeypatch.setattr("IPython.display.display", display)
-    monkeypatch.setattr(module, "_in_notebook", lambda: True)
+    monkeypatch.setattr(module, "in_notebook", lambda: True)
     with progress("<package>") as report:
         for i in range(50):
             report(f"stage {i}")

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 import mlops_jupyter as mlops
+from mlops_jupyter.errors import UsageError
 from mlops_jupyter.verbs import table
 from mlops_jupyter.verbs.results import Result
 
 PACKAGE = Path(mlops.__file__).parent
-STAGES = {"track", "build", "catalog", "endpoints", "monitor", "workspace"}
+STAGES = {"track", "build", "catalog", "endpoints", "monitor", "pipeline", "workspace"}
 
 
 @pytest.mark.parametrize("name", table.MODULES)
@@ -21,7 +22,7 @@ def test_a_verb_has_a_numpy_docstring_with_every_parameter_an_example_and_what_i
     assert command.summary.endswith(".")
     assert [p.name for p in command.parameters if not p.text] == []
     assert {"Returns", "Examples"} <= set(command.sections)
-    assert f"mlops.{name}(" in command.sections["Examples"]
+    assert f"mlops.{name.replace(' ', '.')}(" in command.sections["Examples"]
 
 
 @pytest.mark.parametrize("name", table.MODULES)
@@ -35,22 +36,44 @@ def test_a_verb_says_which_result_it_returns(name):
 
 
 def test_no_room_and_no_module_at_the_top_bears_a_verbs_name():
-    rooms = {path.stem for path in PACKAGE.iterdir()}
+    # but the agent's, a process of its own: nothing that has the verbs imports it
+    rooms = {path.stem for path in PACKAGE.iterdir()} - {"agent"}
     files = {path.stem for path in (PACKAGE / "verbs").iterdir()}
     assert not (rooms | files) & set(table.MODULES)
 
 
 def test_every_verb_is_a_function_of_the_package():
-    assert set(table.MODULES) <= set(dir(mlops))
+    assert set(table.words_of()) <= set(dir(mlops))
     assert mlops.audit is table.load("audit")
+    assert mlops.agent is table.load("agent")
     with pytest.raises(AttributeError, match="has no attribute 'depoly'"):
         _ = mlops.depoly
+
+
+def test_a_verb_of_two_words_is_a_function_of_its_group():
+    assert set(table.words_of("pipeline")) == set(dir(mlops.pipeline))
+    assert mlops.pipeline.run is table.load("pipeline run")
+    assert mlops.pipeline.next is table.load("pipeline next")
+    with pytest.raises(AttributeError, match="has no verb 'rnu'"):
+        _ = mlops.pipeline.rnu
+
+
+def test_every_verb_of_two_words_has_a_group_that_says_what_it_is_for():
+    groups = {name.partition(" ")[0] for name in table.MODULES if " " in name}
+    assert groups == set(table.GROUPS)
+    assert not groups & set(table.MODULES)
+
+
+def test_an_unknown_verb_of_a_group_names_the_nearest():
+    with pytest.raises(UsageError, match="there is no verb 'pipeline rnu'; did you mean run"):
+        table.command("pipeline rnu")
 
 
 def test_reading_the_whole_table_imports_nothing_heavy():
     code = (
         "import sys; from mlops_jupyter.verbs import table; table.commands(); "
-        "heavy = {'mlflow', 'pandas', 'numpy', 'sklearn', 'sqlalchemy', 'fastapi', 'matplotlib', 'scipy'}; "
+        "heavy = {'mlflow', 'pandas', 'numpy', 'sklearn', 'sqlalchemy', 'fastapi', 'matplotlib', 'scipy', "
+        "'papermill', 'nbformat', 'yaml', 'mlops_jupyter.agent'}; "
         "print(*heavy & {*sys.modules})"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
