@@ -55,7 +55,8 @@ def _named(scene: Scene, draft: Draft, groups: Mapping[str, list[str]]) -> list[
             scene.document.wrong(place, f"there is no step {name!r}; {did_you_mean(name, others)}")
         elif draft.step.name in groups[name]:
             scene.document.wrong(place, f"{draft.step.group} cannot come after itself")
-        found += groups.get(name, [])
+        else:
+            found += groups[name]
     return found
 
 
@@ -73,7 +74,7 @@ def _of_values(scene: Scene, draft: Draft, groups: Mapping[str, list[str]]) -> l
     return found
 
 
-@dataclass(frozen=True)
+@dataclass
 class Outputs:
     """Who writes what.
 
@@ -85,8 +86,14 @@ class Outputs:
         The steps that write something in each folder.
     """
 
-    whole: Mapping[str, list[str]]
-    inside: Mapping[str, list[str]]
+    whole: dict[str, list[str]]
+    inside: dict[str, list[str]]
+
+    def add(self, name: str, output: str) -> None:
+        """Take in that a step writes an output."""
+        self.whole.setdefault(output, []).append(name)
+        for folder in folders_of(output):
+            self.inside.setdefault(folder, []).append(name)
 
     def makers(self, wanted: str) -> list[str]:
         """Return the steps that make an input, or a part of it."""
@@ -98,14 +105,11 @@ class Outputs:
 
 def outputs_of_steps(steps: Iterable[Step]) -> Outputs:
     """Return who writes what."""
-    whole: dict[str, list[str]] = defaultdict(list)
-    inside: dict[str, list[str]] = defaultdict(list)
+    made = Outputs({}, {})
     for step in steps:
         for output in step.outputs:
-            whole[output].append(step.name)
-            for folder in folders_of(output):
-                inside[folder].append(step.name)
-    return Outputs(whole, inside)
+            made.add(step.name, output)
+    return made
 
 
 def _of_files(scene: Scene, draft: Draft, outputs: Outputs) -> list[str]:
@@ -123,13 +127,13 @@ def _of_files(scene: Scene, draft: Draft, outputs: Outputs) -> list[str]:
 
 def _check_outputs(scene: Scene, drafts: Sequence[Draft]) -> None:
     kept = {normal(str(draft.step.notebook), scene.folder) for draft in drafts} | {scene.document.file}
-    first: dict[str, str] = {}
+    writers = Outputs({}, {})
     for draft in drafts:
         for at, output in enumerate(draft.step.outputs):
-            why = _no_output(output, kept) or _written_twice(draft, output, first)
+            why = _no_output(output, kept) or _written_twice(draft, output, writers)
             if why:
                 scene.document.wrong((*draft.place, "outputs", at), why)
-            first.setdefault(output, draft.step.name)
+            writers.add(draft.step.name, output)
 
 
 def _no_output(output: str, kept: set[str]) -> str:
@@ -143,15 +147,14 @@ def _no_output(output: str, kept: set[str]) -> str:
     return ""
 
 
-def _written_twice(draft: Draft, output: str, first: Mapping[str, str]) -> str:
+def _written_twice(draft: Draft, output: str, writers: Outputs) -> str:
     """Return why an output is another step's as well, told where the second of them stands."""
-    others = [path for path in (output, *folders_of(output)) if path in first]
-    if others and first[others[0]] != draft.step.name:
-        return _both(draft, output, others[0], first[others[0]])
-    inner = next((path for path, name in first.items() if path != output and below(path, output)), "")
-    return (
-        f"{output!r} holds {inner!r}, which {first[inner]} writes; each file has one writer" if inner else ""
-    )
+    for path in (output, *folders_of(output)):
+        other = next((name for name in writers.whole.get(path, ()) if name != draft.step.name), "")
+        if other:
+            return _both(draft, output, path, other)
+    inner = next((name for name in writers.inside.get(output, ()) if name != draft.step.name), "")
+    return f"{output!r} holds what {inner} writes; each file has one writer" if inner else ""
 
 
 def _both(draft: Draft, output: str, path: str, other: str) -> str:

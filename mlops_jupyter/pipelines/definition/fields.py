@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from mlops_jupyter.durations import seconds_of
-from mlops_jupyter.errors import UsageError
+from mlops_jupyter.errors import UsageError, did_you_mean
 from mlops_jupyter.pipelines.definition.pipeline import Resources
 from mlops_jupyter.pipelines.definition.secrets import VARIABLE, checked_reference
 
@@ -91,14 +91,17 @@ def _choices(document: Document, place: Place, items: Any) -> list[Any]:
     if not isinstance(items, list) or not items:
         document.wrong(place, f"{shown(items)} is no list of values; write [3, 5]")
         return []
+    good: list[Any] = []
     for at, item in enumerate(items):
         if isinstance(item, list | dict) or item is None:
             document.wrong(
                 (*place, at), f"{shown(item)} is no plain value; write a number, a text, true or false"
             )
-        elif any(item == other and type(item) is type(other) for other in items[:at]):
+        elif any(item == other and type(item) is type(other) for other in good):
             document.wrong((*place, at), f"{shown(item)} stands in the list twice")
-    return items
+        else:
+            good.append(item)
+    return good
 
 
 def retries(document: Document, place: Place, value: Any) -> int:
@@ -216,11 +219,9 @@ def yes(document: Document, place: Place, value: Any) -> bool:
 
 def known(document: Document, place: Place, given: dict[str, Any], fields: dict[str, Any]) -> None:
     """Note each key that is none of the fields, with the nearest that are."""
-    from mlops_jupyter.errors import did_you_mean
-
     for key in given:
         if key not in fields:
-            document.wrong((*place, key), f"no such key; {did_you_mean(key, fields)}", at_key=True)
+            document.wrong((*place, key), f"no such key; {did_you_mean(key, fields, limit=1)}", at_key=True)
 
 
 OF_DEFAULTS: Final[dict[str, Check]] = {

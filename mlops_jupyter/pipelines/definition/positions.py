@@ -31,6 +31,19 @@ MEANINGS: Final = (
     ("float", r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)", "-+."),
 )
 
+MOST_VALUES: Final = 100_000  # aliases of aliases may stand for any number
+QUOTES: Final = 'a text that begins with @, *, &, %, `, [ or { stands in quotes: "@date(%Y)"'
+SYNTAX: Final = {
+    "alphabetic or numeric character": QUOTES,
+    "undefined alias": "there is no anchor of that name before it; " + QUOTES,
+    "mapping values are not allowed": "a colon too many, or a line indented otherwise than those above it; "
+    "a text with ': ' in it stands in quotes",
+    "could not find expected ':'": "a colon is missing: write name: value",
+    "did not find expected key": "this is indented otherwise than the lines above it, or a bracket is open",
+    "',' or ']'": "a list is not closed: a ] is missing, or a comma",
+    "',' or '}'": "a mapping is not closed: a } is missing, or a comma",
+}
+
 
 class Position(NamedTuple):
     """A line and a column, both from 1."""
@@ -119,6 +132,8 @@ class Document:
 
     def words(self, place: Place) -> str:
         """Return a place in words, steps of a list by their name: ``steps.train.timeout: ``."""
+        while place and isinstance(place[-1], int) and place not in self.values:
+            place = place[:-1]
         said = [
             str(part) if isinstance(part, str) else self._name(place[: at + 1])
             for at, part in enumerate(place)
@@ -149,7 +164,7 @@ def read_document(file: Path) -> Document:
     Raises
     ------
     PipelineError
-        When it is no YAML, or holds a key twice; with line and column.
+        When it is no YAML; with line and column. A key that stands twice is noted in the document.
     """
     return parsed(text_of(file), file.name)
 
@@ -174,12 +189,13 @@ def parsed(text: str, name: str) -> Document:
     try:
         _fill(document, text)
     except yaml.MarkedYAMLError as error:
-        document.problems.append(_syntax_problem(error))
+        raise PipelineError(name, [_syntax_problem(text, error)]) from None
     except yaml.reader.ReaderError as error:
-        document.problems.append(_unreadable(text, error))
+        raise PipelineError(name, [_unreadable(text, error)]) from None
     except RecursionError:
-        document.problems.append(Problem("it is nested too deep", Position(1, 1)))
-    document.refuse()
+        raise PipelineError(
+            name, [Problem("it is nested too deep, or holds itself", Position(1, 1))]
+        ) from None
     return document
 
 
@@ -193,18 +209,19 @@ def _fill(document: Document, text: str) -> None:
         loader.dispose()
 
 
-def _syntax_problem(error: yaml.MarkedYAMLError) -> Problem:
+def _syntax_problem(text: str, error: yaml.MarkedYAMLError) -> Problem:
     mark = error.problem_mark or error.context_mark
-    said = " ".join(part for part in (error.context, error.problem) if part)
-    hint = "; indent with spaces" if "\\t" in said or "'\t'" in said else ""
-    hint = hint or ("; a text that begins with @, *, & or % stands in quotes" if _needs_quotes(said) else "")
-    return Problem(
-        f"this is no YAML: {said}{hint}", Position(mark.line + 1, mark.column + 1) if mark else None
-    )
-
-
-def _needs_quotes(said: str) -> bool:
-    return "cannot start any token" in said or "alias" in said or "anchor" in said
+    if (
+        mark
+        and text.splitlines()[mark.line : mark.line + 1]
+        and "cannot start any token" in str(error.problem)
+    ):
+        letter = text.splitlines()[mark.line][mark.column : mark.column + 1]
+        said = "lines are indented with spaces, not with tabs" if letter == "\t" else QUOTES
+        return Problem(said, Position(mark.line + 1, mark.column + 1))
+    said = next((plain for part, plain in SYNTAX.items() if part in str(error.problem)), "")
+    said = said or "this is no YAML: " + " ".join(part for part in (error.context, error.problem) if part)
+    return Problem(said, Position(mark.line + 1, mark.column + 1) if mark else None)
 
 
 def _unreadable(text: str, error: yaml.reader.ReaderError) -> Problem:
@@ -224,6 +241,8 @@ class _Walk:
     def value(self, node: yaml.Node, place: Place) -> Any:
         """Return a node's plain value."""
         self.document.values[place] = _start(node)
+        if len(self.document.values) > MOST_VALUES:
+            raise PipelineError(self.document.file, [Problem(f"it holds more than {MOST_VALUES:,} values")])
         if node.id == "mapping":  # type: ignore[attr-defined]
             return self.mapping(node, place)
         if node.id == "sequence":  # type: ignore[attr-defined]
@@ -258,7 +277,14 @@ class _Walk:
         for key, value in node.value:
             if key.value == "<<":
                 for merged in value.value if value.id == "sequence" else [value]:
-                    yield from (pair for pair in self.pairs(merged) if pair[0].value not in given)
+                    yield from (pair for pair in self.merged(merged) if pair[0].value not in given)
+
+    def merged(self, node: yaml.Node) -> Iterator[tuple[Any, Any]]:
+        """Yield the pairs of what is merged."""
+        if node.id == "mapping":  # type: ignore[attr-defined]
+            yield from self.pairs(node)
+        else:
+            self.document.problems.append(Problem("<<: takes a mapping in; write <<: *anchor", _start(node)))
 
     def scalar(self, node: yaml.Node, place: Place) -> Any:
         """Return a scalar by its tag."""
