@@ -28,8 +28,11 @@ READY_WITHIN = 180.0  # seconds for a generation to load and warm
 _STARTED_WITHIN = 20.0
 _POLL = 0.02
 _END_GRACE = 15.0
-# What belongs to the kernel and its hub, and to nobody it starts: tokens among it.
-_NOT_INHERITED = ("JPY_", "JUPYTER_TOKEN", "JUPYTERHUB_", "MPLBACKEND", "PYDEVD_", "PYTHONSTARTUP")
+# What belongs to the kernel, its hub and its run, and to nobody it starts: tokens among it.
+_NOT_INHERITED = (
+    *("JPY_", "JUPYTER_TOKEN", "JUPYTERHUB_", "MPLBACKEND", "PYDEVD_", "PYTHONSTARTUP"),
+    *("MLFLOW_RUN_ID", "MLOPS_PIPELINE_STEP"),
+)
 
 
 def running_supervisor(folder: Path) -> psutil.Process | None:
@@ -56,7 +59,8 @@ def ensure_supervisor(folder: Path) -> None:
     with (folder / LOGS / "supervisor.log").open("ab") as log:
         subprocess.run(
             [sys.executable, str(SERVER), "supervise", str(folder), "--token", token],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder, env=_environment(), check=False,
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder,
+            env=inherited_environment(), check=False,
         )  # fmt: skip
     deadline = time.monotonic() + _STARTED_WITHIN
     while time.monotonic() < deadline:
@@ -130,5 +134,6 @@ def _failure(folder: Path, state: dict[str, Any]) -> IntegrityError | Unavailabl
     return UnavailableError(what, error, f"mlops logs {folder.name} says more")
 
 
-def _environment() -> dict[str, str]:
+def inherited_environment() -> dict[str, str]:
+    """Return the environment for what outlives this process: without what is this process's alone."""
     return {name: value for name, value in os.environ.items() if not name.startswith(_NOT_INHERITED)}

@@ -76,6 +76,25 @@ class Firing:
     ended: datetime | None = None
 
 
+@dataclass(frozen=True)
+class Ended:
+    """How the work for a firing ended, or why it did not.
+
+    Parameters
+    ----------
+    state : str
+        How it ended; ``DUE`` or ``RUNNING`` to look again later.
+    reason : str
+        Why, in one line.
+    result : str
+        What came of it: of a pipeline the id of the run.
+    """
+
+    state: FiringState
+    reason: str = ""
+    result: str = ""
+
+
 def enter(store: Kept, schedule: Schedule, firing: Firing, next_due: datetime | None) -> bool:
     """Write a firing and its schedule's next time, unless somebody did; return whether it was written.
 

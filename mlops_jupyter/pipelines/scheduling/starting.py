@@ -1,0 +1,107 @@
+"""The agent from the side of who needs it: started if none lives, found if one does, and ended."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, NoReturn
+
+from mlops_jupyter._version import __version__
+from mlops_jupyter.errors import UnavailableError
+from mlops_jupyter.serving.processes import end_processes, find_process
+from mlops_jupyter.store.direct import Ledger
+from mlops_jupyter.store.leases import living_agent
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mlops_jupyter.store.leases import Lease
+    from mlops_jupyter.store.workspace import Workspace
+
+STARTED_WITHIN = 30.0
+END_GRACE = 10.0
+_POLL = 0.05
+
+
+def ensure_agent(workspace: Workspace) -> Lease:
+    """Return the agent that looks after the workspace from this host, started if none lives.
+
+    One of another release is replaced, unless it runs in the foreground of somebody who keeps it running.
+
+    Raises
+    ------
+    UnavailableError
+        When it does not start, with its reason.
+    """
+    found = living_agent(Ledger(workspace))
+    if found and (found.stays or found.version == __version__):
+        return found
+    stop_agent(workspace)
+    token = secrets.token_hex(16)
+    with log_file(workspace).open("ab") as log:
+        subprocess.run(
+            agent_command(workspace, "--token", token, "--detach"),
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=workspace.root,
+            env=environment_for(workspace), check=False,
+        )  # fmt: skip
+    return wait_for_agent(workspace)
+
+
+def wait_for_agent(workspace: Workspace, within: float = STARTED_WITHIN) -> Lease:
+    """Wait until an agent has the lease, whoever started it."""
+    deadline = time.monotonic() + within
+    while (found := living_agent(Ledger(workspace))) is None:
+        if time.monotonic() > deadline:
+            log = log_file(workspace)
+            lines = log.read_text(errors="replace").split("\n") if log.exists() else []
+            last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+            raise UnavailableError("the agent did not start", last, f"{log} says more")
+        time.sleep(_POLL)
+    return found
+
+
+def stop_agent(workspace: Workspace) -> Lease | None:
+    """End the agent of this host, and return it; None when none lives. Runs under way go on to their end."""
+    found = living_agent(Ledger(workspace))
+    process = find_process({"pid": found.pid, "token": found.token}) if found else None
+    if process:
+        end_processes([process], END_GRACE)
+    return found
+
+
+def become_agent(workspace: Workspace) -> NoReturn:
+    """Turn this process into the agent, in the foreground: for systemd, or a container."""
+    sys.stdout.flush()
+    os.environ.update(environment_for(workspace))
+    os.execv(sys.executable, agent_command(workspace, "--stays"))
+
+
+def agent_command(workspace: Workspace, *more: str) -> list[str]:
+    """Return the command line of an agent."""
+    return [sys.executable, "-P", "-m", "mlops_jupyter.agent", "--workspace", str(workspace.root), *more]
+
+
+def environment_for(workspace: Workspace) -> dict[str, str]:
+    """Return the environment of an agent, and so of what it runs."""
+    from mlops_jupyter.deployments.supervision import inherited_environment
+
+    return inherited_environment() | {"MLOPS_HOME": str(workspace.root)}
+
+
+def log_file(workspace: Workspace) -> Path:
+    """Return where the agent writes what it did, in a folder that is there.
+
+    Raises
+    ------
+    WorkspaceError
+        When the workspace cannot be written.
+    """
+    from mlops_jupyter.store.workspace import explained
+
+    folder = workspace.root / "agent"
+    with explained(workspace.root):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    return folder / "agent.log"
