@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mlops_jupyter.pipelines.kernels.importing import Imports
     from mlops_jupyter.pipelines.kernels.requests import Request
 
+LAST_WORDS = 10.0
 HELD = (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)
 BLAS_SETTINGS = ("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS")  # in the order it reads them
 BLAS_SETTERS = (
@@ -79,6 +80,7 @@ def live(birth: Birth) -> None:
     with connection:
         send(connection, {"pid": os.getpid(), "file": app.abs_connection_file})
     app.start()
+    finish(app)
 
 
 def stand_alone() -> None:
@@ -153,6 +155,17 @@ def kernel(birth: Birth) -> Any:
     app = IPKernelApp.instance(parent_handle=os.getppid(), transport="ipc", ip=str(place))
     app.initialize(sys.argv[1:])
     return app
+
+
+def finish(app: Any) -> None:
+    """Let the threads that answer come to their end while there is one that sends.
+
+    ipykernel ends the one that sends first, and then waits ten seconds for the last words of the others.
+    """
+    for thread in (app.control_thread, app.shell_channel_thread):
+        if thread is not None and thread.is_alive():
+            thread.stop()
+            thread.join(LAST_WORDS)
 
 
 def import_rest(birth: Birth) -> None:
