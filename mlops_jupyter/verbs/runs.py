@@ -44,19 +44,20 @@ class RecordedRun:
 @contextmanager
 def recorded_run(script: Script, experiment: str | None, name: str | None) -> Iterator[RecordedRun]:
     """Run the block inside an MLflow run with autolog on; what it raises marks the run as failed."""
+    from mlops_jupyter.registry.experiments import experiment_id
     from mlops_jupyter.store.workspace import open_workspace
 
     workspace = open_workspace()
     client = _client(workspace)
     import mlflow
 
-    experiment_id = _experiment(client, workspace, experiment or workspace.root.parent.name or "mlops")
+    chosen = experiment_id(client, workspace, experiment or workspace.root.parent.name or "mlops")
     nested = mlflow.active_run() is not None
     with (
         _tracking_at(workspace),
         _autolog(),
         _measuring(script.space),
-        mlflow.start_run(experiment_id=experiment_id, run_name=name, nested=nested) as run,
+        mlflow.start_run(experiment_id=chosen, run_name=name, nested=nested) as run,
     ):
         yield RecordedRun(run.info.run_id, script.source)
 
@@ -89,18 +90,6 @@ def _client(workspace: Workspace) -> Any:
     with progress("track") as report:
         report("start MLflow")
         return client(workspace, report)
-
-
-def _experiment(client: Any, workspace: Workspace, name: str) -> str:
-    """Return an experiment's id; without a server its files lie in the workspace."""
-    from mlops_jupyter.registry import tracking_uri
-
-    found = client.get_experiment_by_name(name)
-    if found is not None:
-        return str(found.experiment_id)
-    server = tracking_uri(workspace).startswith("http")
-    location = None if server else (workspace.artifacts / "runs").as_uri()
-    return str(client.create_experiment(name, artifact_location=location))
 
 
 @contextmanager

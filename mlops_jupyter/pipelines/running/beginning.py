@@ -12,8 +12,9 @@ from mlops_jupyter.pipelines.definition.reading import check_inputs
 from mlops_jupyter.pipelines.records.history import begin_run, end_run, open_runs, runs
 from mlops_jupyter.pipelines.records.run import RunRecord, StepRecord
 from mlops_jupyter.store.owners import Owner, is_living
+from mlops_jupyter.store.settings import settings
 
-from .folders import keep_notebooks, new_run, run_folder
+from .folders import keep_file, keep_notebooks, new_run, run_folder
 from .keeping import reserve_room
 from .order import Order
 
@@ -56,6 +57,7 @@ def begun(store: Kept, pipeline: Pipeline, planned: Plan, cause: str, owner: Own
     run = new_run(store.workspace, pipeline.name)
     folder = run_folder(store.workspace, pipeline.name, run)
     reserve_room(folder)
+    keep_file(pipeline.file, folder)
     sources = keep_notebooks([step.notebook for step in running], folder)
     record = replace(
         record_of(chosen, planned, run, cause), git=git_state(pipeline.folder), owner=facts_of(owner)
@@ -69,6 +71,7 @@ def begun(store: Kept, pipeline: Pipeline, planned: Plan, cause: str, owner: Own
         workspace=store.workspace.root,
         owner=owner,
         mirror=pipeline.mlflow,
+        tracking=settings().tracking_uri,
     )
 
 
@@ -84,6 +87,7 @@ def record_of(pipeline: Pipeline, planned: Plan, run: str, cause: str) -> RunRec
         started=datetime.now(UTC),
         cause=cause,
         needs={step.name: step.needs for step in pipeline.steps if step.name in planned.steps},
+        mlflow_run="" if pipeline.mlflow else NOT_MIRRORED,
     )
 
 

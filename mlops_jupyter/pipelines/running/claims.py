@@ -6,8 +6,9 @@ SQLAlchemy would be imported.
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mlops_jupyter.errors import ConflictError, MlopsError
 from mlops_jupyter.store.direct import reading, writing
@@ -16,8 +17,13 @@ from mlops_jupyter.store.owners import Owner, is_living, me
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
+    from pathlib import Path
 
     from mlops_jupyter.store.direct import Kept
+
+LOCK: Final = "running.lock"
+LAST_SECONDS: Final = 30.0
+LOOK_SECONDS: Final = 0.1
 
 
 def lock_name(pipeline: str) -> str:
@@ -92,6 +98,33 @@ def taken_over(store: Kept, pipeline: str, owner: Owner) -> Iterator[None]:
     finally:
         with suppress(MlopsError):
             release(store, pipeline, owner)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Wait for the last processes of a run whose runner was killed; forks of this one hold on as it does.
+
+    A lock that a process and its forks have in common ends with the last of them. A step that is being ended
+    must not write into the files of the next run.
+    """
+    with (folder / LOCK).open("ab") as file:
+        until = time.monotonic() + LAST_SECONDS
+        while not locked(file.fileno()) and time.monotonic() < until:
+            time.sleep(LOOK_SECONDS)
+        yield
+
+
+def locked(descriptor: int) -> bool:
+    """Lock a file for this process and its forks, or say that others have it."""
+    try:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except (ImportError, OSError):  # neither Windows nor every network's file system has it
+        return True
+    return True
 
 
 def release(store: Kept, pipeline: str, owner: Owner) -> None:

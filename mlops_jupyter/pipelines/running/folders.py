@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import shutil
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 PLAIN = "[]=,+ "
 LONGEST = 100
+KEPT_FILE = "pipeline.yaml"
 
 
 def new_run(workspace: Workspace, pipeline: str) -> str:
@@ -92,6 +94,12 @@ def copy_notebook(notebook: Path, copy: Path, run: Path) -> None:
         raise NotFoundError(f"{notebook} cannot be read", failure.strerror or str(failure)) from failure
     with explained(run):
         copy.write_bytes(content)
+
+
+def keep_file(file: Path, run: Path) -> None:
+    """Copy the pipeline's own file, to show later what it said."""
+    with explained(run), suppress(FileNotFoundError):
+        shutil.copyfile(file, run / KEPT_FILE)
 
 
 def set_aside(folder: Path, attempt: int) -> None:

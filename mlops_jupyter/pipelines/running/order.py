@@ -37,7 +37,9 @@ class Order:
     forced : bool
         Whether steps run even if nothing changed.
     mirror : bool
-        Whether MLflow is to hear of it.
+        Whether MLflow is to show it.
+    tracking : str or None
+        The address of MLflow that was set; None for the workspace's own.
     """
 
     pipeline: Pipeline
@@ -49,3 +51,4 @@ class Order:
     jobs: int = 2
     forced: bool = False
     mirror: bool = True
+    tracking: str | None = None

@@ -19,24 +19,26 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlops_jupyter.pipelines.execution.job import Outcome
 from mlops_jupyter.pipelines.execution.step_run import load_papermill, run_step
 from mlops_jupyter.pipelines.execution.surroundings import environment_of
 from mlops_jupyter.pipelines.kernels.supply import Kernels
 from mlops_jupyter.store.direct import Ledger
 from mlops_jupyter.store.workspace import Workspace
 
-from .claims import taken_over
+from .claims import alone, taken_over
 from .events import RunEnded, Telling
 from .folders import run_folder
 from .judging import Judge
 from .keeping import RESERVE, Keeper
+from .mirror import Mirror
 from .pool import Pool
 from .steps import Steps, job_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from mlops_jupyter.pipelines.execution.job import Outcome, Progress, StepJob
+    from mlops_jupyter.pipelines.execution.job import Progress, StepJob
 
     from .order import Order
 
@@ -67,17 +69,26 @@ def run(order: Order, line: Line, wakes: socket.socket) -> None:
     telling = Telling(line.told)
     folder = run_folder(store.workspace, order.record.pipeline, order.record.id)
     keeper = Keeper(store, order.record.id, folder / RESERVE, telling)
-    with taken_over(store, order.record.pipeline, order.owner):
-        with Kernels(order.jobs) as kernels:
-            prepare(kernels, order)
-            load_papermill()
-            gc.freeze()  # what is forked from here shares these pages as long as nobody counts them
-            with closing(Pool(partial(work, kernels=kernels), (line.asked, line.told))) as pool:
-                steps = Steps(order, pool, Judge(store, order), keeper.keep)
-                follow(Course(steps, pool, keeper, telling), line.asked, wakes)
+    with (
+        taken_over(store, order.record.pipeline, order.owner),
+        alone(folder.parent),
+        Kernels(order.jobs) as kernels,
+        closing(mirror_of(order)) as mirror,
+    ):
+        prepare(kernels, order)
+        load_papermill()
+        gc.freeze()  # what is forked from here shares these pages as long as nobody counts them
+        with closing(Pool(partial(work, kernels=kernels), (line.asked, line.told))) as pool:
+            steps = Steps(order, pool, Judge(store, order), keeper.keep)
+            follow(Course(steps, pool, keeper, telling, mirror), line.asked, wakes)
         record = steps.ended()
         keeper.end(record)
     telling.end(RunEnded(record, keeper.trouble))
+
+
+def mirror_of(order: Order) -> Mirror:
+    """Start the mirror of a run, when it is to have one."""
+    return Mirror(Workspace(order.workspace), order.record.id, order.tracking, wanted=order.mirror)
 
 
 def prepare(kernels: Kernels, order: Order) -> None:
@@ -95,6 +106,7 @@ class Course:
     pool: Pool
     keeper: Keeper
     telling: Telling
+    mirror: Mirror
 
 
 def follow(course: Course, asked: int, wakes: socket.socket) -> None:
@@ -109,6 +121,8 @@ def follow(course: Course, asked: int, wakes: socket.socket) -> None:
             course.steps.stop()
         for told in course.pool.news():
             course.steps.take(told)
+            if isinstance(told.news, Outcome):
+                course.mirror.look()
         course.telling.write()
 
 
