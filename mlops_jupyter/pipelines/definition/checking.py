@@ -82,11 +82,22 @@ def written_pipeline(document: Document, folder_name: str) -> WrittenPipeline:
 
 def _pipeline_name(document: Document, name: Any, folder_name: str) -> str:
     if name is None:
-        return re.sub(r"[^\w.-]+", "-", folder_name).strip("-.") or "pipeline"
+        return name_of(folder_name)
     if not isinstance(name, str) or not PIPELINE_NAME.fullmatch(name):
         document.wrong(("name",), f"{shown(name)} is no name; write letters, digits, - and _")
         return "pipeline"
     return name
+
+
+def name_of(folder_name: str) -> str:
+    """Return what a pipeline is called by its folder.
+
+    Examples
+    --------
+    >>> name_of("my delays (new)")
+    'my-delays-new'
+    """
+    return re.sub(r"[^\w.-]+", "-", folder_name).strip("-.")[:100] or "pipeline"
 
 
 def _defaults(document: Document, given: dict[str, Any]) -> dict[str, Any]:

@@ -88,7 +88,7 @@ def _statements(code: Iterable[str]) -> Iterator[ast.stmt]:
     for source in code:
         if "%env" in source or "%run" in source:
             return
-        tree = tree_of(source)
+        tree = tree_of(source) if any(word in source for word in ("import", *SETTINGS)) else None
         yield from tree.body if tree else ()
 
 

@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
-def read_pipeline(file: Path, given: Mapping[str, Any] = NOTHING, moment: datetime | None = None) -> Pipeline:
+def read_pipeline(
+    file: Path,
+    given: Mapping[str, Any] = NOTHING,
+    moment: datetime | None = None,
+    folder: Path | None = None,
+) -> Pipeline:
     """Return a pipeline as it is to be run now.
 
     Parameters
@@ -33,6 +38,8 @@ def read_pipeline(file: Path, given: Mapping[str, Any] = NOTHING, moment: dateti
         Parameters over those of the file. Text, as a command line has, becomes the type that the file shows.
     moment : datetime or None
         The run's date, with its zone, for ``@date(…)``; None is now, here.
+    folder : Path or None
+        What paths in it are relative to; None is where the file is.
 
     Raises
     ------
@@ -42,13 +49,14 @@ def read_pipeline(file: Path, given: Mapping[str, Any] = NOTHING, moment: dateti
     file = Path(os.path.abspath(file))  # noqa: PTH100 - as it was asked for: no link is followed
     document = read_document(file)
     moment = moment or datetime.now().astimezone()
-    written = written_pipeline(document, file.parent.name)
+    folder = folder or file.parent
+    written = written_pipeline(document, folder.name)
     parameters = pipeline_parameters(document, written.parameters, given, moment)
-    scene = Scene(document, file.parent, parameters, moment)
+    scene = Scene(document, folder, parameters, moment)
     drafts = [draft for step in written.steps for draft in drafts_of(scene, step)]
     steps = linked(scene, drafts)
     document.refuse()
-    return Pipeline(written.name, file, file.parent, parameters, steps, written.mlflow)
+    return Pipeline(written.name, file, folder, parameters, steps, written.mlflow)
 
 
 def missing_inputs(pipeline: Pipeline, names: tuple[str, ...] | None = None) -> tuple[tuple[str, str], ...]:
