@@ -51,8 +51,7 @@ class Upcoming:
     due: datetime
 
 
-def schedule(
-    store: Kept,
+def planned(
     file: Path,
     cron: str,
     *,
@@ -63,12 +62,10 @@ def schedule(
     name: str = "",
     now: datetime | None = None,
 ) -> Schedule:
-    """Let a pipeline run by itself, in place of the schedule of this name and file: it is safe to repeat.
+    """Return a schedule that is not made yet: to be saved, or to be printed for systemd or cron.
 
     Parameters
     ----------
-    store : Store or Ledger
-        The workspace's.
     file : Path
         The pipeline's.
     cron : str
@@ -88,16 +85,13 @@ def schedule(
 
     Raises
     ------
-    ConflictError
-        When another pipeline's schedule has that name.
     UsageError
         When anything of it is wrong, the pipeline's file included.
     """
-    now = now or datetime.now(UTC)
-    when = read_cron(cron, timezone)
-    first = next(times_after(when, now))
+    moment, when = now or datetime.now(UTC), read_cron(cron, timezone)
+    first = next(times_after(when, moment))
     pipeline = pipeline_name(file, parameters or {}, first.astimezone(when.zone))
-    made = Schedule(
+    return Schedule(
         name=checked_name(name or re.sub(r"[^\w.-]+", "-", pipeline).strip("-.")),
         kind=PIPELINE,
         subject={"pipeline": pipeline, "file": str(file.resolve()), "parameters": dict(parameters or {})},
@@ -106,12 +100,29 @@ def schedule(
         missed=checked_policy(missed),
         hook=checked_hook(hook),
         python=sys.executable,
-        created=now,
+        created=moment,
         next_due=first,
     )
+
+
+def schedule(store: Kept, made: Schedule) -> Schedule:
+    """Let a pipeline run by itself, in place of the schedule of this name and file: it is safe to repeat.
+
+    Parameters
+    ----------
+    store : Store or Ledger
+        The workspace's.
+    made : Schedule
+        As `planned` returns it.
+
+    Raises
+    ------
+    ConflictError
+        When another pipeline's schedule has that name.
+    """
     before = find_schedule(store, made.name)
     refuse_namesake(before, made)
-    if before and cron_of(before) == when:
+    if before and cron_of(before) == cron_of(made):
         # what came due and was not decided about yet is not forgotten
         made = replace(made, next_due=before.next_due)
     save_schedule(store, made)

@@ -11,6 +11,7 @@ through one misses times where clocks move by half an hour, and gives times of t
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -124,8 +125,10 @@ def local_zone() -> str:
     """Return the name of the machine's time zone; UTC where it has none."""
     import tzlocal
 
+    named = os.environ.get("TZ", "").removeprefix(":")
     try:
-        return tzlocal.get_localzone_name() or "UTC"
+        # what tzlocal found once it keeps, and variables of a process change
+        return ZoneInfo(named).key if named else tzlocal.get_localzone_name() or "UTC"
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return "UTC"
 

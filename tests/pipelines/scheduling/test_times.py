@@ -247,3 +247,11 @@ def test_whatever_looks_like_cron_is_read_or_refused(text):
     except UsageError:
         return
     assert next(times_after(cron, datetime(2026, 1, 1, tzinfo=UTC))) is not None
+
+
+@pytest.mark.parametrize(("set_to", "zone"), [(":Asia/Tokyo", "Asia/Tokyo"), ("CET-1CEST", "UTC")])
+def test_a_zone_of_the_environment_counts_where_it_has_a_name(
+    monkeypatch: pytest.MonkeyPatch, set_to: str, zone: str
+):
+    monkeypatch.setenv("TZ", set_to)
+    assert read_cron("0 6 * * 1").timezone == zone
