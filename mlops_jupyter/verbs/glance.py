@@ -11,10 +11,12 @@ from mlops_jupyter.verbs.tidiness import Attention, ModelGlance, Overview
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from mlops_jupyter.pipelines.records.run import RunRecord
     from mlops_jupyter.store.database import Store
     from mlops_jupyter.store.versions import VersionRecord
 
 _LITTLE_SPACE: Final = 1_000_000_000
+_RUNS: Final = 50  # runs among which the last of each pipeline is looked for
 _UNFINISHED: Final = ("registering", "incomplete")
 
 
@@ -28,15 +30,40 @@ def glance(store: Store) -> Overview:
     deployed = endpoints(store)
     unfinished = [record for record in list_versions(store) if record.state in _UNFINISHED]
     root = store.workspace.root
+    wanted = [*_attention(models, deployed, unfinished, shutil.disk_usage(root).free), *_of_schedules(store)]
     refresh_in_background(store.workspace)
     return Overview(
         str(root),
         models,
         deployed,
-        tuple(_attention(models, deployed, unfinished, shutil.disk_usage(root).free)),
+        tuple(wanted),
         size_of(root),
         shutil.disk_usage(root).free,
+        _last_runs(store),
     )
+
+
+def _last_runs(store: Store) -> tuple[RunRecord, ...]:
+    """Return the last run of each pipeline, the newest first."""
+    from mlops_jupyter.pipelines.records.history import runs
+
+    last: dict[str, RunRecord] = {}
+    for record in runs(store, limit=_RUNS):
+        last.setdefault(record.pipeline, record)
+    return tuple(last.values())
+
+
+def _of_schedules(store: Store) -> Iterator[Attention]:
+    """Yield what did not go well while no notebook was open."""
+    from mlops_jupyter.pipelines.scheduling.status import agent_status
+
+    status = agent_status(store, 1)
+    for firing in status.failing:
+        why = f": {firing.reason}" if firing.reason else ""
+        see = f"mlops pipeline show {firing.result}" if firing.result else "mlops agent"
+        yield Attention(f"schedule {firing.schedule} {firing.state.lower()}{why}", see)
+    if status.is_needed:
+        yield Attention("pipelines are scheduled and no agent runs", "mlops agent start")
 
 
 def _model(name: str, versions: Sequence[VersionRecord]) -> ModelGlance:

@@ -25,6 +25,7 @@ _MARGIN: Final = 4
 _LINES: Final = 5  # variants that get a line each; more are marks in rows
 _LINE: Final = 18
 _MARK: Final = 16
+_TIME: Final = 66  # room for the longest time
 _LEFT: Final = 31  # where letters begin, behind the mark
 _DONE: Final = words.DONE
 
@@ -69,9 +70,9 @@ def _boxes(graph: Graph) -> dict[str, Box]:
 
 def _wanted(name: str, steps: Sequence[str]) -> float:
     """Return how wide a card should be for its names."""
-    own = width_of(name, 13, bold=True) + _LEFT + 52
+    own = width_of(name, 13, bold=True) + _LEFT + _TIME
     if 1 < len(steps) <= _LINES:
-        return max(own, *(width_of(variant_of(step), 11) + _LEFT + 52 for step in steps))
+        return max(own, *(width_of(variant_of(step), 11) + _LEFT + _TIME for step in steps))
     return own
 
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops_jupyter.durations import seconds_of
-from mlops_jupyter.errors import NotFoundError, UsageError
+from mlops_jupyter.errors import NotFoundError, UsageError, WorkspaceError
 from mlops_jupyter.verbs.pipeline_listed import LogsReport, RunDiffReport, RunsCleaned, RunsReport
 from mlops_jupyter.verbs.pipeline_report import RunReport
 from mlops_jupyter.verbs.table import verb
 
 if TYPE_CHECKING:
     from mlops_jupyter.store.direct import Ledger
-    from mlops_jupyter.verbs.types import PipelineName, RunName, StepName
+    from mlops_jupyter.verbs.types import FilePath, PipelineName, RunName, StepName
 
 
 @verb(stage="pipeline", group="pipeline")
@@ -107,7 +108,7 @@ def diff(run_a: RunName, run_b: RunName = "last") -> RunDiffReport:
 
 
 @verb(stage="pipeline", group="pipeline")
-def logs(run: RunName = "last", step: StepName | None = None) -> LogsReport:
+def logs(run: RunName = "last", step: StepName | None = None, *, into: FilePath | None = None) -> LogsReport:
     """Show what the cells of a run's steps printed.
 
     Parameters
@@ -116,6 +117,9 @@ def logs(run: RunName = "last", step: StepName | None = None) -> LogsReport:
         Its ID, the begin of it, the mark at its end, or ``last``.
     step : StepName, optional
         Only this step; all that ran when left out.
+    into : FilePath, optional
+        Copy the step's executed notebook to this file as well: the run's own is in a hidden folder, which
+        JupyterLab does not show.
 
     Returns
     -------
@@ -135,6 +139,8 @@ def logs(run: RunName = "last", step: StepName | None = None) -> LogsReport:
     from mlops_jupyter.pipelines.records.logs import cell_logs, executed_of
 
     record = run_record(ledger(), run)
+    if into:
+        copy_notebook(executed_of(record, _one(step)), Path(into))
     names = [step] if step else [each.name for each in record.steps if each.state != "SKIPPED"]
     found, missing = {}, {}
     for name in names:
@@ -146,7 +152,26 @@ def logs(run: RunName = "last", step: StepName | None = None) -> LogsReport:
             missing[name] = failure.why or failure.what
         else:
             found[name] = tuple(cell for cell in cells if cell.text.strip())
-    return LogsReport(record.id, record.pipeline, found, missing)
+    return LogsReport(record.id, record.pipeline, found, missing, into or "")
+
+
+def _one(step: str | None) -> str:
+    if step is None:
+        raise UsageError(
+            "--into copies the notebook of one step", hint="name it: mlops pipeline logs last STEP"
+        )
+    return step
+
+
+def copy_notebook(executed: Path, into: Path) -> None:
+    """Copy an executed notebook to where it can be opened; over nothing that is there."""
+    try:
+        with into.open("xb") as copy:
+            copy.write(executed.read_bytes())
+    except FileExistsError:
+        raise UsageError(f"{into} is there already", hint="name another file") from None
+    except OSError as failure:
+        raise WorkspaceError(f"{into} cannot be written", failure.strerror or str(failure)) from failure
 
 
 @verb(stage="pipeline", group="pipeline", audited=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 from mlops_jupyter.verbs import pipeline_words as words
 from mlops_jupyter.verbs.inventory import counted
 from mlops_jupyter.verbs.results import (
+    Branch,
     Code,
     Facts,
     Note,
@@ -27,14 +29,8 @@ if TYPE_CHECKING:
     from mlops_jupyter.pipelines.records.comparing import RunDiff, StepDiff
     from mlops_jupyter.pipelines.records.logs import CellLog
     from mlops_jupyter.pipelines.records.run import RunRecord
-    from mlops_jupyter.verbs.results import Block, Mark
+    from mlops_jupyter.verbs.results import Block
 
-RUN_MARKS: Final[dict[str, Mark]] = {
-    "SUCCEEDED": "ok",
-    "FAILED": "bad",
-    "STOPPED": "warn",
-    "RUNNING": "info",
-}
 _TREND: Final = 3  # runs from which on their times are worth a line
 _HEAVY: Final = 0.1  # of the time before, and this many seconds: what is less is no change of time
 
@@ -76,7 +72,7 @@ class RunsReport(Result):
             return None
         times = tuple(words.run_seconds(run) for run in ran)
         about = f"the last {len(ran)} runs that ran anything, the newest took {words.duration(times[-1])}"
-        return Sparkline(times, mark=RUN_MARKS[ran[-1].state], about=about)
+        return Sparkline(times, mark=words.RUN_MARKS[ran[-1].state], about=about)
 
 
 def _worked(record: RunRecord) -> bool:
@@ -84,7 +80,7 @@ def _worked(record: RunRecord) -> bool:
 
 
 def _run(record: RunRecord) -> tuple[Any, ...]:
-    state = Status(record.state.lower(), RUN_MARKS[record.state])
+    state = Status(record.state.lower(), words.RUN_MARKS[record.state])
     took = words.duration(words.run_seconds(record))
     return record.id, record.pipeline, state, record.started, took, words.counts_of(record), record.cause
 
@@ -169,12 +165,15 @@ class LogsReport(Result):
         The cells that printed something, by step.
     missing : mapping of str to str
         Why there is nothing of the other steps.
+    copied : str
+        Where a copy of the executed notebook is; empty when none was asked for.
     """
 
     run: str
     pipeline: str
     steps: dict[str, tuple[CellLog, ...]]
     missing: dict[str, str]
+    copied: str = ""
 
     @property
     def headline(self) -> str:
@@ -192,6 +191,9 @@ class LogsReport(Result):
                 yield Code(cell.text.rstrip(), "text", title, folded=len(self.steps) > 1 and not cell.failed)
         for step, why in self.missing.items():
             yield Note(f"{step}: {why}")
+        if self.copied:
+            notebook = (Branch("", self.copied, quote(self.copied)),)
+            yield Table(("executed notebook",), (notebook,))
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 from mlops_jupyter.errors import NotFoundError, did_you_mean
 from mlops_jupyter.verbs import pipeline_words as words
@@ -159,6 +160,7 @@ class RunReport(Result):
             folder = executed[0].parent.parent
             yield "executed notebooks", f"{near(folder)}/STEP/{executed[0].name}"
         yield "outputs of a step", f"mlops pipeline logs {record.id} STEP"
+        yield "a step's notebook", f"mlops pipeline logs {record.id} STEP --into FILE"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record as plain values, with what is reckoned from it."""
@@ -182,7 +184,10 @@ def _notable(rows: Sequence[Row], steps: Mapping[str, StepRecord]) -> list[Row]:
 
 
 def _link(step: StepRecord) -> str:
-    return "" if step.executed is None else near(step.executed)
+    """Return where the executed notebook is, if a Jupyter server shows it: none in hidden folders."""
+    where = "" if step.executed is None else near(step.executed)
+    hidden = any(part.startswith(".") and part != ".." for part in where.split("/"))
+    return "" if hidden else quote(where)
 
 
 def near(path: Path) -> str:

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
-from mlops_jupyter.verbs.pipeline_scheduled import ScheduleList, ScheduleReport, Unscheduled, Upcoming
+from mlops_jupyter.errors import UsageError
+from mlops_jupyter.verbs.pipeline_history import ledger
+from mlops_jupyter.verbs.pipeline_scheduled import (
+    ScheduleList,
+    ScheduleReport,
+    Unscheduled,
+    Upcoming,
+)
 from mlops_jupyter.verbs.table import verb
 from mlops_jupyter.verbs.types import Spelled
 
 if TYPE_CHECKING:
+    from mlops_jupyter.store.schedules import Schedule
     from mlops_jupyter.verbs.types import Assignments, FilePath, ScheduleName
 
+_AHEAD: Final = 3  # times that are told of a new schedule
 
-@verb(stage="pipeline", group="pipeline", audited=True)
+
+@verb(stage="pipeline", group="pipeline", audited=lambda given: not given.get("print_"))
 def schedule(
     file: FilePath | None = None,
     *,
@@ -64,7 +76,35 @@ def schedule(
     --------
     >>> mlops.pipeline.schedule(cron="0 6 * * 1", timezone="Europe/Berlin")  # doctest: +SKIP
     """
-    raise NotImplementedError
+    from mlops_jupyter.pipelines.definition.finding import find_pipeline
+    from mlops_jupyter.pipelines.scheduling import printed, schedules
+    from mlops_jupyter.pipelines.scheduling.starting import ensure_agent
+
+    store = ledger()
+    made = schedules.planned(
+        find_pipeline(file, Path.cwd()),
+        cron,
+        timezone=timezone or "",
+        parameters=parameters,
+        missed=missed,
+        hook=hook or "",
+        name=name or "",
+    )
+    if print_:
+        return _report(made, printed.printed(made, print_, store.workspace))
+    made = schedules.schedule(store, made)
+    ensure_agent(store.workspace)
+    return _report(made)
+
+
+def _report(made: Schedule, text: str = "") -> ScheduleReport:
+    """Return what is told of a schedule."""
+    from mlops_jupyter.pipelines.scheduling.schedules import cron_of
+    from mlops_jupyter.pipelines.scheduling.times import in_words, times_after
+
+    when = cron_of(made)
+    ahead = (moment.astimezone(when.zone) for moment in times_after(when, made.created))
+    return ScheduleReport(made, in_words(when), tuple(islice(ahead, _AHEAD)), text)
 
 
 @verb(stage="pipeline", group="pipeline")
@@ -80,7 +120,13 @@ def schedules() -> ScheduleList:
     --------
     >>> mlops.pipeline.schedules()  # doctest: +SKIP
     """
-    raise NotImplementedError
+    from mlops_jupyter.pipelines.scheduling.schedules import schedules as known
+    from mlops_jupyter.store.firings import firings
+
+    store = ledger()
+    found = tuple(known(store))
+    last = {each.name: next(iter(firings(store, each.name, limit=1)), None) for each in found}
+    return ScheduleList(found, {name: firing for name, firing in last.items() if firing is not None})
 
 
 @verb(stage="pipeline", group="pipeline", audited=True)
@@ -106,7 +152,9 @@ def unschedule(name: ScheduleName) -> Unscheduled:
     --------
     >>> mlops.pipeline.unschedule("delays")  # doctest: +SKIP
     """
-    raise NotImplementedError
+    from mlops_jupyter.pipelines.scheduling.schedules import unschedule as remove
+
+    return Unscheduled(remove(ledger(), name))
 
 
 @verb(stage="pipeline", group="pipeline")
@@ -127,4 +175,10 @@ def next_(*, limit: int = 10) -> Upcoming:
     --------
     >>> mlops.pipeline.next(limit=3)  # doctest: +SKIP
     """
-    raise NotImplementedError
+    from mlops_jupyter.pipelines.scheduling.schedules import upcoming
+    from mlops_jupyter.store.leases import living_agent
+
+    if limit < 1:
+        raise UsageError(f"--limit cannot be {limit}", hint="write 1 or more")
+    store = ledger()
+    return Upcoming(tuple(upcoming(store, limit)), living_agent(store) is not None)

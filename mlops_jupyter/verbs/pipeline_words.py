@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mlops_jupyter.pipelines.records.run import RunRecord, StepRecord, StepState
     from mlops_jupyter.verbs.results import Mark
 
-#: How each state reads in a table.
+#: How each state of a step, and of a run, reads in a table.
 MARKS: Final[dict[str, Mark]] = {
     "SUCCEEDED": "ok",
     "SKIPPED": "ok",
@@ -25,7 +25,13 @@ MARKS: Final[dict[str, Mark]] = {
     "STOPPED": "warn",
     "NOT RUN": "warn",
 }
-#: And as one letter, in the lanes of a text.
+RUN_MARKS: Final[dict[str, Mark]] = {
+    "SUCCEEDED": "ok",
+    "FAILED": "bad",
+    "STOPPED": "warn",
+    "RUNNING": "info",
+}
+#: A step's as one letter, in the lanes of a text.
 LETTERS: Final[dict[str, str]] = {
     "SUCCEEDED": "✓",
     "SKIPPED": "»",
@@ -150,7 +156,7 @@ def _left(count: dict[str, int]) -> str:
 
 
 _SAID: Final = (
-    ("SUCCEEDED", "ran well"),
+    ("SUCCEEDED", "succeeded"),
     ("SKIPPED", "skipped"),
     ("STOPPED", "stopped"),
     ("NOT RUN", "not run"),

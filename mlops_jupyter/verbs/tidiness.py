@@ -12,6 +12,7 @@ from mlops_jupyter.verbs.values import shown
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from mlops_jupyter.pipelines.records.run import RunRecord
     from mlops_jupyter.verbs.probing import EndpointGlance
     from mlops_jupyter.verbs.results import Mark
 
@@ -57,6 +58,8 @@ class Overview(Result):
         What is in it, probed where it runs, and what wants attention.
     used, free : int
         Bytes of the workspace, and of the disk it lies on.
+    runs : tuple of RunRecord
+        The last run of each pipeline, the newest first.
     """
 
     workspace: str
@@ -65,21 +68,31 @@ class Overview(Result):
     attention: tuple[Attention, ...] = ()
     used: int = 0
     free: int = 0
+    runs: tuple[RunRecord, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing yet."""
+        return not self.models and not self.deployments and not self.runs
 
     @property
     def headline(self) -> str:
         """How much there is, and whether it is well."""
-        if not self.models and not self.deployments:
+        if self.empty:
             return "nothing is packaged yet: here is how to begin"
         ready = sum(endpoint.state.mark == "ok" for endpoint in self.deployments)
         wants = f"{len(self.attention)} want attention" if self.attention else "nothing wants attention"
         wants = wants.replace("1 want ", "1 wants ")
-        deployments = _count(len(self.deployments), "deployment")
-        return f"{_count(len(self.models), 'model')}, {ready} of {deployments} ready, {wants}"
+        deployments = f"{ready} of {_count(len(self.deployments), 'deployment')} ready"
+        parts = (
+            [f"{_count(len(self.models), 'model')}, {deployments}"] if self.models or self.deployments else []
+        )
+        parts += [_count(len(self.runs), "pipeline")] if self.runs else []
+        return ", ".join([*parts, wants])
 
     def blocks(self) -> Iterable[Block]:
         """Yield what wants attention, deployments and models; what to do first when there are none."""
-        if not self.models and not self.deployments:
+        if self.empty:
             yield Code(_FIRST_STEPS, "python", "With a fitted model in the variable pipe")
             yield Note("every verb: %mlops --help; is everything in place: %mlops doctor")
             return
@@ -92,6 +105,8 @@ class Overview(Result):
             )
         if self.models:
             yield Table(("model", "newest", "state", "versions", "aliases"), tuple(map(_model, self.models)))
+        if self.runs:
+            yield Table(("pipeline", "last run", "began", "steps", "by"), tuple(map(_run, self.runs)))
         yield Facts((("workspace", self.workspace), ("disk", _disk(self.used, self.free))), folded=False)
 
 
@@ -103,6 +118,13 @@ def _model(m: ModelGlance) -> tuple[Any, ...]:
     mark: Mark = "ok" if m.newest_state == "registered" else "warn"
     aliases = ", ".join(f"@{alias} {version}" for alias, version in m.aliases)
     return m.name, m.newest, Status(m.newest_state, mark), m.versions, aliases
+
+
+def _run(record: RunRecord) -> tuple[Any, ...]:
+    from mlops_jupyter.verbs.pipeline_words import RUN_MARKS, counts_of
+
+    state = Status(record.state.lower(), RUN_MARKS[record.state])
+    return record.pipeline, state, record.started, counts_of(record), record.cause
 
 
 def _disk(used: int, free: int) -> str:
