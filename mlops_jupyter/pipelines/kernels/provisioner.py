@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from jupyter_client.connect import KernelConnectionInfo
 
+    from mlops_jupyter.pipelines.kernels.specs import NamedSpec
+
 OF_IPYKERNEL = ["-m", "ipykernel_launcher", "-f", "{connection_file}"]
 START = 120.0  # seconds that imports ahead may take
 FIRST_LOOK, LAST_LOOK = 0.005, 0.1
@@ -70,14 +72,15 @@ class StepKernelManager(AsyncKernelManager):
     @classmethod
     def of(
         cls,
-        name: str,
+        spec: NamedSpec,
         environment: Mapping[str, str],
         folder: Path,
         nursery: socket.socket | None = None,
         modules: tuple[str, ...] = (),
     ) -> Self:
         """Return a manager whose kernel, when it starts, has just this environment and folder."""
-        manager = cls(kernel_name=name)
+        manager = cls(kernel_name=spec.name)
+        manager._kernel_spec = spec.spec
         manager.environment, manager.folder = dict(environment), str(folder)
         manager.provisioner = WarmProvisioner(kernel_spec=manager.kernel_spec, parent=manager)
         manager.provisioner.nursery, manager.provisioner.modules = nursery, modules

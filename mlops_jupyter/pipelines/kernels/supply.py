@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mlops_jupyter.pipelines.definition.pipeline import Step
     from mlops_jupyter.pipelines.kernels.nursery import Nursery
     from mlops_jupyter.pipelines.kernels.provisioner import StepKernelManager
+    from mlops_jupyter.pipelines.kernels.specs import NamedSpec
 
 PLAIN_PYTHON = "python3"
 
@@ -57,6 +58,7 @@ class Kernels:
 
     def __init__(self, ahead: int = 1, *, forks: bool = True) -> None:
         self.ahead = ahead
+        self._specs: dict[str, NamedSpec] = {}
         self._nursery: Nursery | None = begin_nursery() if forks else None
 
     @property
@@ -84,6 +86,8 @@ class Kernels:
             request = Request(ARGUMENTS, dict(environment), str(cwd), modules, ahead=True)
             with contextlib.suppress(OSError):  # the nursery has ended: kernels start without it
                 ask(nursery.link, request).close()
+        with contextlib.suppress(Exception):  # whatever is wrong is told when the kernel is asked for
+            self._manager(step, environment, cwd)
 
     def manager(self, step: Step, environment: Mapping[str, str], cwd: Path) -> StepKernelManager:
         """Return the manager of a kernel for one try at a step, not yet started.
@@ -103,11 +107,23 @@ class Kernels:
             A `jupyter_client.AsyncKernelManager` that starts in `cwd` with `environment` unless it is told
             otherwise. Who starts it shuts it down.
         """
+        return self._manager(step, environment, cwd)
+
+    def _manager(self, step: Step, environment: Mapping[str, str], cwd: Path) -> StepKernelManager:
         from mlops_jupyter.pipelines.kernels.provisioner import StepKernelManager
 
         nursery = self._nursery_for(environment)
         link = nursery.link if nursery else None
-        return StepKernelManager.of(kernel_name(step), environment, cwd, link, imported_ahead(step, cwd))
+        spec = self._spec(kernel_name(step))
+        return StepKernelManager.of(spec, environment, cwd, link, imported_ahead(step, cwd))
+
+    def _spec(self, name: str) -> NamedSpec:
+        """Return what is known of a kernel; looked up once, best by who is forked later."""
+        from mlops_jupyter.pipelines.kernels.specs import named_spec
+
+        if name not in self._specs:
+            self._specs[name] = named_spec(name)
+        return self._specs[name]
 
     def _nursery_for(self, environment: Mapping[str, str]) -> Nursery | None:
         return self._nursery if self._nursery and self._nursery.suits(environment) else None
