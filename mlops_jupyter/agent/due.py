@@ -65,7 +65,7 @@ def firing_for(schedule: Schedule, now: datetime, before: Firing | None = None) 
 def _missed(count: int) -> str:
     if not count:
         return ""
-    return f"for {'more than ' if count >= MOST_COUNTED else ''}{count} missed before it, too"
+    return f"for {count}{' or more' if count >= MOST_COUNTED - 1 else ''} missed before it, too"
 
 
 def _next(schedule: Schedule, now: datetime) -> datetime | None:

@@ -60,8 +60,7 @@ class Schedules:
         python = schedule.python if schedule and firing.state in OPEN else sys.executable
         if not Path(python).exists():
             why = f"the interpreter {python} is gone; schedule it again"
-            hook = {"closed": not firing.hook, "token": ""}
-            change(store, firing.id, token, state="FAILED", reason=why, ended=now, **hook)
+            change(store, firing.id, token, state="FAILED", reason=why, ended=now, closed=not firing.hook)
             return
         process = subprocess.Popen(
             command(python, store, firing, token),
