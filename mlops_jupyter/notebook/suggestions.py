@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from mlops_jupyter.errors import MlopsError
+from mlops_jupyter.notebook import pipeline_names
 from mlops_jupyter.notebook.namespace import fitting_variables
 from mlops_jupyter.verbs import table
 from mlops_jupyter.verbs.types import (
@@ -145,6 +146,10 @@ def _values(
         yield from _columns(parameter, command, line, variables)
     elif parameter.live:
         yield from _live(kind, line, variables)
+    elif kind in pipeline_names.KINDS:
+        word = pipeline_names.KINDS[kind]
+        written = _written_for("file", command, line) if command.option("file") else None
+        yield from (Suggestion(name, word) for name in pipeline_names.names_for(kind, written))
     elif kind is FilePath:
         yield from _files(line.fragment)
     else:
@@ -235,7 +240,7 @@ def _written_for(option: str, command: Command, line: Line) -> str | None:
     places = [p.word for p in command.positional]
     loose: list[str] = []
     for i, word in enumerate(words[1:]):
-        if not word.startswith("--") and _awaited(command, words[1 : i + 1])[0] is None:
+        if not word.startswith("-") and _awaited(command, words[1 : i + 1])[0] is None:
             loose.append(word)
     at = places.index(option) if option in places else len(loose)
     return loose[at] if at < len(loose) else None
