@@ -7,13 +7,17 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbformat.v4 import new_output
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.log import logger
 
-from mlops_jupyter.pipelines.execution.conversation import exit_code, kernel
-from mlops_jupyter.pipelines.execution.failures import StepError, first_lines, of_death, of_error, of_exit
+from mlops_jupyter.pipelines.execution.conversation import ask, death, kernel, kill, manager_of, process_id
+from mlops_jupyter.pipelines.execution.failures import StepError, first_lines, of_error, of_exit, placed
 from mlops_jupyter.pipelines.execution.job import Failure, Progress
+from mlops_jupyter.pipelines.execution.limits import out_of_memory, out_of_time, told_to_stop
+from mlops_jupyter.pipelines.execution.memory import look
+from mlops_jupyter.pipelines.execution.streams import joined
 from mlops_jupyter.pipelines.execution.values import MIME
 
 if TYPE_CHECKING:
@@ -21,21 +25,38 @@ if TYPE_CHECKING:
 
     from nbformat import NotebookNode
 
-    from mlops_jupyter.pipelines.execution.engine import Attempt, StepManager
+    from mlops_jupyter.pipelines.execution.attempt import Attempt
+    from mlops_jupyter.pipelines.execution.marks import StepManager
 
-GRACE_SECONDS: Final = 5.0
-HISTORY: Final = ":memory:"
+GRACE_SECONDS: Final = 3.0
+END_SECONDS: Final = 10.0  # by hand Jupyter gives a kernel 5 s
+FIRST_SAVE_SECONDS: Final = 0.5
+SAVE_SECONDS: Final = 2.0
+SAVING_SHARE: Final = 20  # saving may take a twentieth of the time
 
 
 class StepClient(PapermillNotebookClient):
-    """Runs the cells of one notebook in one kernel."""
+    """Runs the cells of one notebook in one kernel.
+
+    Parameters
+    ----------
+    manager : StepManager
+        Keeps papermill's marks in the notebook.
+    attempt : Attempt
+        How to run it.
+    kernel_name : str
+        In which kernel.
+    """
 
     def __init__(self, manager: StepManager, attempt: Attempt, kernel_name: str) -> None:
         super().__init__(manager, raise_on_iopub_timeout=True, kernel_name=kernel_name, log=logger)
-        self.iopub_timeout = 60  # outputs of many megabytes come after the reply
+        self.iopub_timeout = 60  # outputs of many megabytes come long after the reply
+        self.on_cell_executed = self._heed_exit
         self.attempt, self.seen = attempt, attempt.seen
-        self.index = 0
         self.order = [index for index, cell in enumerate(self.nb.cells) if runs(cell)]
+        self.seen.cells = len(self.order)
+        self.current: int | None = None
+        self.ending = self.left = self.changed = False
 
     async def run(self) -> None:
         """Start the kernel, run the cells, end the kernel.
@@ -44,33 +65,70 @@ class StepClient(PapermillNotebookClient):
         ------
         StepError
             With the reason.
+        StepStopped
+            When the process was told to stop.
         """
         began = time.monotonic()
-        self.km = self.attempt.manager(self.kernel_name)
-        async with kernel(self.km, self.attempt.environment, self.attempt.folder) as self.kc:
-            self.kc.allow_stdin = False
-            left = self.attempt.seconds and self.attempt.seconds - (time.monotonic() - began)
-            await self.within(self.cells(), left)
+        self.km = manager_of(self.attempt.manager, self.kernel_name)
+        limits = [
+            out_of_time(self.attempt.seconds, began),
+            out_of_memory(lambda: process_id(self.km), self.attempt.memory, self.seen),
+            told_to_stop(),
+            self.save_now_and_then(),
+        ]
+        try:
+            await self.within(self.conversation(), limits)
+        except StepError as error:
+            raise StepError(self.marked(error.failure)) from error
 
-    async def within(self, work: Coroutine[Any, Any, None], seconds: float | None) -> None:
-        """Do the work, but no longer than that: then the kernel is interrupted, and killed if need be."""
-        task = asyncio.ensure_future(work)
-        done, _ = await asyncio.wait([task], timeout=seconds)
-        if done:
-            return await task
-        await self.km.interrupt_kernel()
-        done, _ = await asyncio.wait([task], timeout=GRACE_SECONDS)
-        if not done:
-            await self.km.shutdown_kernel(now=True)
-            task.cancel()
-        with suppress(StepError, asyncio.CancelledError, DeadKernelError):
+    async def within(self, work: Coroutine[Any, Any, None], limits: list[Coroutine[Any, Any, Any]]) -> None:
+        """Do the work, but end it when one of the limits raises."""
+        task, watches = asyncio.ensure_future(work), [asyncio.ensure_future(limit) for limit in limits]
+        try:
+            await asyncio.wait([task, *watches], return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                await self.break_off(task)
+                next(watch for watch in watches if watch.done()).result()
             await task
-        raise StepError(self.failed("timeout", f"took longer than {self.attempt.seconds:g} s"))
+        finally:
+            for watch in watches:
+                watch.cancel()
+            await asyncio.gather(*watches, return_exceptions=True)
+
+    async def break_off(self, task: asyncio.Future[None]) -> None:
+        """Interrupt the kernel, as Ctrl-C does; kill it when it does not heed that."""
+        self.ending = True
+        if self.kc is not None:
+            await self.km.interrupt_kernel()
+            await asyncio.wait([task], timeout=GRACE_SECONDS)
+        if not task.done():
+            await kill(self.km)
+            task.cancel()
+        with suppress(StepError, asyncio.CancelledError):
+            await task
+
+    async def conversation(self) -> None:
+        """Run all cells in a kernel, then ask it what it ran."""
+        async with kernel(self.km, self.patience) as (self.kc, language):
+            self.kc.allow_stdin = False
+            self.nb.metadata["language_info"] = language
+            self.seen.last = self.before = look(None)
+            try:
+                await self.cells()
+            finally:
+                self.note(await ask(self.kc, self.km, language, self.patience()))
+                self.set_widgets_metadata()
+
+    def patience(self) -> float:
+        """Return how long the kernel may take to end: what it does at its exit is part of the step."""
+        return GRACE_SECONDS if self.ending else END_SECONDS
 
     async def cells(self) -> None:
         """Run the cells one after the other, up to the first that fails."""
         for done, index in enumerate(self.order):
-            self.index, cell = index, self.nb.cells[index]
+            if self.ending or self.left:
+                return
+            self.current, cell = index, self.nb.cells[index]
             self.attempt.tell(Progress(done, len(self.order), first_lines(cell.source, 1)))
             self.nb_man.cell_start(cell, index)
             try:
@@ -79,6 +137,7 @@ class StepClient(PapermillNotebookClient):
                 self.nb_man.cell_exception(cell, cell_index=index)
                 raise
             finally:
+                cell.outputs = joined(cell.outputs)
                 self.nb_man.cell_complete(cell, cell_index=index)
         self.attempt.tell(Progress(len(self.order), len(self.order)))
 
@@ -86,43 +145,80 @@ class StepClient(PapermillNotebookClient):
         """Run one cell, and look at what came of it."""
         try:
             await self.async_execute_cell(cell, index)
-        except CellExecutionError as failure:
-            error = {"ename": failure.ename, "evalue": failure.evalue, "traceback": tracebacks(cell)}
-            self.judge(error, cell)
-        except DeadKernelError as failure:
-            code = await exit_code(self.km)
-            raise StepError(of_death(code, index + 1, cell.source)) from failure
-        for output in cell.outputs:
-            if output.output_type == "error" and "raises-exception" not in cell.metadata.get("tags", []):
-                self.judge(output, cell)
+        except CellExecutionError as error:
+            shown = [output for output in cell.outputs if output.output_type == "error"]
+            self.judge({"ename": error.ename, "evalue": error.evalue, "traceback": []}, shown)
+        except CellTimeoutError as error:
+            raise StepError(
+                Failure("dead kernel", "the kernel fell silent in the middle of a cell")
+            ) from error
+        except DeadKernelError as error:
+            raise StepError(await death(self.km, self.before, self.seen.last)) from error
+        else:
+            expected = "raises-exception" in cell.metadata.get("tags", [])
+            shown = [output for output in cell.outputs if output.output_type == "error" and not expected]
+            if shown:  # of code that ran inside of another's call, which did not tell
+                self.judge(shown[-1], shown)
+            if self.left:
+                self.exited("")
 
-    def judge(self, error: Any, cell: NotebookNode) -> None:
-        """Fail, unless it is an exit without an error in the last cell."""
-        if error["ename"] != "SystemExit":
-            raise StepError(of_error(error, self.index + 1, cell.source))
-        code, place = str(error["evalue"]), self.order.index(self.index) + 1
+    def judge(self, error: Any, shown: list[Any]) -> None:
+        """Fail with an error, but not with an exit in the last cell that says that all is well."""
+        if error["ename"] == "SystemExit":
+            return self.exited(str(error["evalue"]))
+        raise StepError(of_error({**error, "traceback": shown[-1].traceback if shown else []}))
+
+    def exited(self, code: str) -> None:
+        """Fail, unless there is nothing left to run and the code is that of success."""
+        place = self.order.index(self.current or 0) + 1
         if code not in ("", "0", "None") or place < len(self.order):
-            raise StepError(of_exit(code, place, len(self.order), cell.source))
+            raise StepError(of_exit(code, len(self.order) - place))
+        self.left = True
 
-    def failed(self, kind: Any, message: str) -> Failure:
-        """Return a failure of the cell that runs."""
-        return Failure(kind, message, self.index + 1, first_lines(self.nb.cells[self.index].source))
+    def marked(self, failure: Failure) -> Failure:
+        """Return the failure with its cell; that shows it, as it shows an exception."""
+        if self.current is None:
+            return failure
+        cell = self.nb.cells[self.current]
+        if not any(output.output_type == "error" for output in cell.outputs):
+            error = new_output(  # type: ignore[no-untyped-call]
+                "error", ename=failure.kind, evalue=failure.message, traceback=[failure.message]
+            )
+            cell.outputs = [*joined(cell.outputs), error]
+        return placed(failure, self.current + 1, cell.source)
+
+    def note(self, told: dict[str, Any]) -> None:
+        """Note what the kernel told of itself."""
+        self.seen.modules = tuple(told.get("modules", ()))
+        self.seen.reads = tuple(told.get("reads", ()))
+        self.seen.peak_bytes = max(self.seen.peak_bytes, told.get("peak_bytes", 0))
+
+    async def save_now_and_then(self) -> None:
+        """Save what has changed, so that there is something to read when this process is killed."""
+        pause = FIRST_SAVE_SECONDS
+        while True:
+            await asyncio.sleep(pause)
+            began, pause = time.monotonic(), SAVE_SECONDS
+            if self.changed:
+                self.changed = False
+                with suppress(OSError):  # a disk that is full is told of at the end
+                    self.attempt.save(self.nb, False)
+                pause = max(SAVE_SECONDS, SAVING_SHARE * (time.monotonic() - began))
 
     def process_message(self, msg: dict[str, Any], cell: NotebookNode, cell_index: int) -> Any:
-        """Note the values that a notebook gives."""
-        given = msg["content"].get("data", {}).get(MIME) if "data" in msg["content"] else None
-        if given:
-            self.seen.values[str(given["name"])] = given["value"]
+        """Take in what the kernel says; note the values that a notebook gives."""
+        self.changed = True
+        data = msg["content"].get("data")
+        if isinstance(data, dict) and MIME in data:
+            self.seen.values[str(data[MIME]["name"])] = data[MIME]["value"]
         return super().process_message(msg, cell, cell_index)
+
+    def _heed_exit(self, execute_reply: dict[str, Any], **_: Any) -> None:
+        payload = execute_reply["content"].get("payload") or []
+        self.left = self.left or any(each.get("source") == "ask_exit" for each in payload)
 
 
 def runs(cell: NotebookNode) -> bool:
     """Whether there is something to run in a cell."""
     skipped = "skip-execution" in cell.metadata.get("tags", [])
     return cell.cell_type == "code" and bool(cell.source.strip()) and not skipped
-
-
-def tracebacks(cell: NotebookNode) -> list[str]:
-    """Return the lines of the last traceback that a cell shows."""
-    shown = [output.traceback for output in cell.outputs if output.output_type == "error"]
-    return list(shown[-1]) if shown else []

@@ -1,98 +1,25 @@
 """The papermill engine ``mlops``: papermill's own, with failures told by evidence and no idle waiting.
 
-Its entry point makes ``papermill --engine mlops in.ipynb out.ipynb`` work too. Imported by papermill alone.
+Its entry point makes ``papermill --engine mlops in.ipynb out.ipynb`` work too. Papermill imports this in the
+middle of its own import, so this imports nothing of papermill before it is used.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from papermill.engines import NBClientEngine, NotebookExecutionManager
-
-from mlops_jupyter.pipelines.execution.client import StepClient
+from mlops_jupyter.pipelines.execution.attempt import Attempt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from nbformat import NotebookNode
 
-    from mlops_jupyter.pipelines.execution.job import Progress
 
-
-@dataclass
-class Seen:
-    """What a run of a notebook brings to light, as it goes."""
-
-    values: dict[str, Any] = field(default_factory=dict)
-    modules: tuple[str, ...] = ()
-    reads: tuple[str, ...] = ()
-    peak_bytes: int = 0
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """How to run a notebook once.
-
-    Parameters
-    ----------
-    manager : callable
-        Makes the manager of a kernel by its name, not yet started.
-    environment : mapping of str to str
-        Of the kernel.
-    folder : str
-        Where the kernel works.
-    save : callable
-        Writes the notebook as it stands.
-    tell : callable
-        Hears how far it is.
-    seconds : float or None
-        How long it may take.
-    seen : Seen
-        Where to note what comes to light.
-    """
-
-    manager: Callable[[str], Any]
-    environment: Mapping[str, str]
-    folder: str
-    save: Callable[[NotebookNode], None]
-    tell: Callable[[Progress], None]
-    seconds: float | None = None
-    seen: Seen = field(default_factory=Seen)
-
-
-def plain_attempt(save: Callable[[], None]) -> Attempt:
-    """Return how papermill's own command runs a notebook: a new kernel, here, with all that is around."""
-    from jupyter_client.manager import AsyncKernelManager
-
-    return Attempt(
-        manager=lambda name: AsyncKernelManager(kernel_name=name),
-        environment=os.environ,
-        folder=os.getcwd(),  # noqa: PTH109 (papermill has changed to it)
-        save=lambda _: save(),
-        tell=lambda _: None,
-    )
-
-
-class StepManager(NotebookExecutionManager):
-    """Keeps papermill's marks in the notebook, and leaves it to the client when to save."""
-
-    def save(self, **_: Any) -> None:
-        """Do nothing: saving with each change costs more than running a small cell."""
-
-    def notebook_complete(self, **_: Any) -> None:
-        """Note when it ended; cells that never ran stay pending."""
-        self.end_time = self.now()
-        marks = self.nb.metadata.papermill
-        marks["end_time"] = self.end_time.isoformat()
-        marks["duration"] = (self.end_time - self.start_time).total_seconds()
-        self.complete_pbar()
-        self.cleanup_pbar()
-
-
-class StepEngine(NBClientEngine):
+class StepEngine:
     """Runs the cells of a notebook in a kernel of its own, and fails when one of them did."""
 
     @classmethod
@@ -106,15 +33,59 @@ class StepEngine(NBClientEngine):
         autosave_cell_every: int = 30,
         **options: Any,
     ) -> NotebookNode:
-        """Run the notebook; papermill calls this."""
+        """Run the notebook; papermill calls this.
+
+        Raises
+        ------
+        StepError
+            With the reason for which it failed.
+        StepStopped
+            When the process was told to stop.
+        """
+        from mlops_jupyter.pipelines.execution.client import StepClient
+        from mlops_jupyter.pipelines.execution.marks import StepManager
+
         manager = StepManager(nb, output_path, log_output, progress_bar, autosave_cell_every)
-        attempt = options.pop("attempt", None)
-        attempt = attempt or plain_attempt(lambda: NotebookExecutionManager.save(manager))
+        attempt = options.pop("attempt", None) or plain_attempt(manager.write)
+        without_old_parameters(nb)
+        nb.metadata.papermill.update(attempt.marks)
         manager.notebook_start()
         try:
             asyncio.run(StepClient(manager, attempt, kernel_name).run())
         finally:
-            manager.cleanup_pbar()
             manager.notebook_complete()
-            attempt.save(nb)
+            attempt.save(nb, True)
         return nb
+
+    @classmethod
+    def nb_kernel_name(cls, nb: NotebookNode, name: str | None = None) -> str:
+        """Return the kernel that a notebook runs in."""
+        from papermill.utils import nb_kernel_name
+
+        return str(nb_kernel_name(nb, name))
+
+    @classmethod
+    def nb_language(cls, nb: NotebookNode, language: str | None = None) -> str:
+        """Return the language that a notebook's parameters are written in."""
+        from papermill.utils import nb_language
+
+        return str(nb_language(nb, language))
+
+
+def plain_attempt(write: Callable[[], None]) -> Attempt:
+    """Return how papermill's own command runs a notebook: in a new kernel, here, with all that is around."""
+    from mlops_jupyter.pipelines.kernels.provisioner import StepKernelManager
+
+    return Attempt(
+        manager=lambda name: StepKernelManager.of(name, os.environ, Path.cwd()),
+        save=lambda *_: write(),
+        tell=lambda _: None,
+    )
+
+
+def without_old_parameters(notebook: NotebookNode) -> None:
+    """Take out parameters that an earlier run left in its input; papermill only replaces them by new ones."""
+    if not notebook.metadata.papermill.get("parameters"):
+        notebook.cells = [
+            cell for cell in notebook.cells if "injected-parameters" not in cell.metadata.get("tags", [])
+        ]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import re
 import signal
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from mlops_jupyter.pipelines.execution.job import Failure
+from mlops_jupyter.pipelines.execution.memory import size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,22 +30,26 @@ class StepError(Exception):
         self.failure = failure
 
 
-def of_error(error: Mapping[str, Any], cell: int, source: str) -> Failure:
-    """Return why a cell failed that ended in an exception.
+class StepStopped(Exception):  # noqa: N818 (nothing is wrong)
+    """Ends the run of a notebook because somebody stopped it."""
+
+
+def of_error(error: Mapping[str, Any]) -> Failure:
+    """Return why a step failed one of whose cells ended in an exception.
 
     Parameters
     ----------
     error : mapping
         ``ename``, ``evalue`` and ``traceback`` as the kernel told them.
-    cell : int
-        Its number, from 1.
-    source : str
-        Its source.
     """
     name, value = str(error.get("ename", "Error")), plain(str(error.get("evalue", "")))
     traceback = plain("\n".join(error.get("traceback") or []))
-    message = f"{name}: {value}" if value else name
-    return Failure(kind_of(name, value), one_line(message), cell, first_lines(source), traceback)
+    return Failure(kind_of(name, value), one_line(f"{name}: {value}" if value else name), detail=traceback)
+
+
+def placed(failure: Failure, cell: int, source: str) -> Failure:
+    """Return a failure with the number of its cell, from 1, and that cell's first lines."""
+    return replace(failure, cell=cell, source=first_lines(source))
 
 
 def kind_of(name: str, value: str) -> FailureKind:
@@ -63,18 +69,34 @@ def kind_of(name: str, value: str) -> FailureKind:
     return "exit" if name == "SystemExit" else "error"
 
 
-def of_exit(code: str, cell: int, cells: int, source: str) -> Failure:
-    """Return why a step failed that ended itself by ``sys.exit``, ``exit`` or ``quit``."""
-    left = cells - cell
-    behind = f" with {left} {'cell' if left == 1 else 'cells'} still to run" if left else ""
-    return Failure("exit", one_line(f"sys.exit({code}){behind}"), cell, first_lines(source))
+def of_exit(code: str, left: int) -> Failure:
+    """Return why a step failed that ended itself by ``sys.exit``, ``exit`` or ``quit``.
+
+    Examples
+    --------
+    >>> of_exit("0", 2).message
+    'sys.exit(0) with 2 cells left to run'
+    """
+    behind = f" with {left} {'cell' if left == 1 else 'cells'} left to run" if left else ""
+    return Failure("exit", one_line(f"sys.exit({code}){behind}"))
 
 
-def of_death(code: int | None, cell: int | None, source: str, detail: str = "") -> Failure:
-    """Return why a step failed whose kernel is gone, by the code or signal that it ended with."""
-    return Failure(
-        "dead kernel", f"the kernel died: {ending(code)}", cell, first_lines(source), plain(detail)
-    )
+def of_death(code: int | None, starved: bool, held: int) -> Failure:
+    """Return why a step failed whose kernel is gone.
+
+    Parameters
+    ----------
+    code : int or None
+        What its process ended with; a signal is negative.
+    starved : bool
+        Whether the system ended it for want of memory.
+    held : int
+        The bytes that it was last seen to hold.
+    """
+    if starved:
+        last = f", of which it held {size(held)}" if held else ""
+        return Failure("memory", f"the system ended the kernel: there was no memory left{last}")
+    return Failure("dead kernel", f"the kernel died: {ending(code)}")
 
 
 def ending(code: int | None) -> str:

@@ -3,38 +3,32 @@
 from __future__ import annotations
 
 import errno
-import logging
-import sys
+import json
 import time
-import warnings
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
 
-from mlops_jupyter.pipelines.execution.failures import StepError, one_line
-from mlops_jupyter.pipelines.execution.job import Failure, Outcome
+from mlops_jupyter.errors import MlopsError
+from mlops_jupyter.pipelines.execution.attempt import Attempt, Seen
+from mlops_jupyter.pipelines.execution.failures import StepError, StepStopped, one_line
+from mlops_jupyter.pipelines.execution.job import Failure, Outcome, Progress
+from mlops_jupyter.pipelines.execution.loading import kernel_and_language, load_papermill, speaking
+from mlops_jupyter.pipelines.execution.local_code import named
+from mlops_jupyter.pipelines.execution.masking import Mask, mask_of
 from mlops_jupyter.pipelines.execution.saving import EXECUTED, save_notebook
 from mlops_jupyter.pipelines.execution.surroundings import environment_of, write_about
+from mlops_jupyter.pipelines.execution.values import finite
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from mlops_jupyter.pipelines.execution.engine import Attempt
-    from mlops_jupyter.pipelines.execution.job import Progress, StepJob
+    from mlops_jupyter.pipelines.execution.job import StepJob
     from mlops_jupyter.pipelines.kernels.supply import Kernels
 
+__all__ = ["load_papermill", "run_step"]
 
-def load_papermill() -> None:
-    """Import all that a step needs: a process that forks one per step does it once, for all."""
-    # jsonschema's format checkers cost papermill's import 1.6 s and are not used here (jsonschema#1428)
-    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
-    import nbformat
-    import papermill
-
-    import mlops_jupyter.pipelines.execution.engine  # noqa: F401
-
-    with quiet():
-        papermill.iorw.load_notebook_node(nbformat.v4.new_notebook())  # type: ignore[no-untyped-call]  # compiles the schema
+FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def run_step(job: StepJob, kernels: Kernels | None, tell: Callable[[Progress], None]) -> Outcome:
@@ -52,77 +46,121 @@ def run_step(job: StepJob, kernels: Kernels | None, tell: Callable[[Progress], N
     Returns
     -------
     Outcome
-        Whatever happens: no exception of the notebook, the kernel or the disk comes out of here.
+        Whatever happens: no exception of the notebook, the kernel or the disk comes out of here. Secrets of
+        the step stand nowhere in it, nor in what was written and told.
     """
-    began = time.monotonic()
-    load_papermill()
-    from mlops_jupyter.pipelines.execution.engine import Seen
-
-    seen, failure = Seen(), None
+    began, seen, mask = time.monotonic(), Seen(), Mask()
+    failure, stopped = None, False
     try:
-        write_about(job)
-        run_notebook(job, attempt_of(job, kernels, tell, seen))
-    except StepError as failed:
-        failure = failed.failure
-    except OSError as failed:
-        failure = of_disk(job.folder, failed)
+        mask = mask_of(job.step.secrets)
+        run_notebook(job, kernels, masked_tell(tell, mask), mask, seen)
+        failure = missing_outputs(job)
+    except StepStopped:
+        stopped = True
+    except StepError as error:
+        failure = error.failure
+    except MlopsError as error:
+        failure = Failure("error", str(error))
+    except OSError as error:
+        failure = of_disk(job.folder, error)
+    seconds = time.monotonic() - began
+    state = "STOPPED" if stopped else "FAILED" if failure else "SUCCEEDED"
     return Outcome(
-        state="FAILED" if failure else "SUCCEEDED",
-        seconds=time.monotonic() - began,
-        failure=failure,
-        values=seen.values,
+        state,  # type: ignore[arg-type]
+        seconds,
+        failure and masked_failure(failure, mask),
+        values=mask.tree(seen.values),
         modules=seen.modules,
         reads=seen.reads,
+        cells=seen.cells,
         peak_bytes=seen.peak_bytes,
     )
 
 
-def attempt_of(job: StepJob, kernels: Kernels | None, tell: Callable[[Progress], None], seen: Any) -> Attempt:
-    """Return how the engine is to run a job's notebook."""
-    from jupyter_client.manager import AsyncKernelManager
+def run_notebook(
+    job: StepJob, kernels: Kernels | None, tell: Callable[[Progress], None], mask: Mask, seen: Seen
+) -> None:
+    """Give a step's notebook to papermill.
 
-    from mlops_jupyter.pipelines.execution.engine import Attempt
-
-    environment, folder = environment_of(job), job.step.notebook.parent
-
-    def manager(name: str) -> AsyncKernelManager:
-        if kernels is None:
-            return AsyncKernelManager(kernel_name=name)
-        return kernels.manager(job.step, environment, folder)
-
-    return Attempt(
-        manager=manager,
-        environment=environment,
-        folder=str(folder),
-        save=lambda notebook: save_notebook(notebook, job.folder / EXECUTED),
-        tell=tell,
-        seconds=job.step.timeout,
-        seen=seen,
-    )
-
-
-def run_notebook(job: StepJob, attempt: Attempt) -> None:
-    """Give the notebook to papermill."""
+    Raises
+    ------
+    StepError
+        When it failed.
+    StepStopped
+        When this process was told to stop.
+    """
+    load_papermill()
     import papermill
-    from papermill.engines import papermill_engines
 
-    from mlops_jupyter.pipelines.execution.engine import StepEngine
-
-    papermill_engines.register("mlops", StepEngine)
+    source = job.source or job.step.notebook
+    document = read_notebook(source)
+    kernel, language = kernel_and_language(document.get("metadata", {}), job.step.kernel)
+    write_about(job)
+    attempt = attempt_of(job, kernels, tell, mask, seen)
     try:
-        with quiet():
+        with speaking():
             papermill.execute_notebook(
-                escaped(job.source or job.step.notebook),
+                escaped(source),
                 None,
                 parameters=dict(job.step.parameters),
                 engine_name="mlops",
-                kernel_name=job.step.kernel or None,
+                kernel_name=kernel,
+                language=language,
                 progress_bar=False,
                 attempt=attempt,
             )
     except papermill.PapermillExecutionError:
-        # it counts every error that a notebook shows, expected ones too; ours are raised as StepError
-        return
+        pass  # it counts every error that a notebook shows, expected ones too; ours are raised as StepError
+    except papermill.PapermillException as error:
+        raise StepError(Failure("runner", one_line(str(error)))) from error
+    finally:
+        seen.modules = tuple(sorted({*seen.modules, *named_files(job, document)} - {str(job.step.notebook)}))
+
+
+def read_notebook(source: Path) -> dict[str, Any]:
+    """Return a notebook as it stands in its file."""
+    try:
+        document: dict[str, Any] = json.loads(source.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise StepError(Failure("runner", f"{source} is no notebook: {one_line(str(error))}")) from error
+    return document
+
+
+def attempt_of(
+    job: StepJob, kernels: Kernels | None, tell: Callable[[Progress], None], mask: Mask, seen: Seen
+) -> Attempt:
+    """Return how the engine is to run a job's notebook."""
+    from mlops_jupyter.pipelines.kernels.provisioner import StepKernelManager
+
+    environment, folder, executed = environment_of(job), job.step.notebook.parent, job.folder / EXECUTED
+
+    def manager(name: str) -> StepKernelManager:
+        if kernels is None:
+            return StepKernelManager.of(name, environment, folder)
+        return kernels.manager(replace(job.step, kernel=name), environment, folder)
+
+    return Attempt(
+        manager=manager,
+        save=lambda notebook, durable: save_notebook(notebook, executed, mask, durable),
+        tell=tell,
+        seconds=job.step.timeout,
+        memory=job.step.resources.memory,
+        marks={**about(job), "output_path": str(executed)},
+        seen=seen,
+    )
+
+
+def about(job: StepJob) -> dict[str, Any]:
+    """Return what an executed notebook says of its run; JSON that every reader of notebooks knows."""
+    told = {"pipeline": job.pipeline, "run": job.run, "step": job.step.name}
+    parameters = finite(json.loads(json.dumps(dict(job.step.parameters), default=str)))
+    return {**told, "input_path": str(job.step.notebook), "parameters": parameters}
+
+
+def named_files(job: StepJob, document: Mapping[str, Any]) -> set[str]:
+    """Return the files of code that the cells of a notebook name."""
+    cells = [cell for cell in document.get("cells", ()) if cell.get("cell_type") == "code"]
+    return named(("".join(cell.get("source", "")) for cell in cells), job.step.notebook.parent)
 
 
 def escaped(path: Path) -> str:
@@ -130,22 +168,27 @@ def escaped(path: Path) -> str:
     return str(path).replace("{", "{{").replace("}", "}}")
 
 
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep papermill's remarks on the notebook from the process's own output."""
-    logger = logging.getLogger("papermill")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
+def missing_outputs(job: StepJob) -> Failure | None:
+    """Return why a step failed that did not write all that it promised; None when it did."""
+    missing = [name for name in job.step.outputs if not (job.root / name).exists()]
+    if not missing:
+        return None
+    return Failure("output", f"ran to its end, but there is no {' and no '.join(missing)}")
 
 
-def of_disk(folder: Path, failure: OSError) -> Failure:
-    """Return why a step failed whose files could not be written."""
-    if failure.errno in (errno.ENOSPC, errno.EDQUOT):
+def masked_tell(tell: Callable[[Progress], None], mask: Mask) -> Callable[[Progress], None]:
+    """Return a `tell` that tells no secrets."""
+    return lambda progress: tell(replace(progress, source=mask.text(progress.source)))
+
+
+def masked_failure(failure: Failure, mask: Mask) -> Failure:
+    """Return a failure without secrets."""
+    message, source, detail = map(mask.text, (failure.message, failure.source, failure.detail))
+    return replace(failure, message=message, source=source, detail=detail)
+
+
+def of_disk(folder: Path, error: OSError) -> Failure:
+    """Return why a step failed whose files could not be read or written."""
+    if error.errno in FULL:
         return Failure("disk", f"the disk of {folder} is full; free some space: %mlops pipeline clean")
-    return Failure("runner", one_line(f"{type(failure).__name__}: {failure}"))
+    return Failure("runner", one_line(f"{type(error).__name__}: {error}"))

@@ -6,6 +6,7 @@ Imported in every kernel that uses them, so it imports nothing heavy.
 from __future__ import annotations
 
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any, Final
@@ -28,7 +29,8 @@ def output(name: str, value: Any) -> None:
     name : str
         What others ask for: ``rows`` is ``train.rows`` to them, when this step is called train.
     value
-        JSON: numbers, text, lists, mappings. Scalars and arrays of numpy become plain ones.
+        JSON: numbers, text, lists, mappings. Scalars and arrays of numpy become plain ones, NaN and infinity
+        None.
 
     Raises
     ------
@@ -46,14 +48,23 @@ def as_json(name: str, value: Any) -> Any:
     if not isinstance(name, str) or not name.strip():
         raise UsageError(f"an output needs a name, not {name!r}", hint='mlops.output("rows", 3)')
     try:
-        text = json.dumps(value, default=plain, allow_nan=True)
+        known = finite(json.loads(json.dumps(value, default=plain)))
     except (TypeError, ValueError) as failure:
         raise DataError(
             f"output {name!r} cannot be {type(value).__name__}", str(failure), "give JSON, or write a file"
         ) from failure
-    if len(text) > LARGEST:
-        raise DataError(f"output {name!r} has {len(text):,} bytes of JSON", hint="over 1 MB: write a file")
-    return json.loads(text)
+    if (size := len(json.dumps(known))) > LARGEST:
+        raise DataError(f"output {name!r} has {size:,} bytes of JSON", hint="over 1 MB: write a file")
+    return known
+
+
+def finite(value: Any) -> Any:
+    """Return JSON without the numbers that it does not know; they become None, as in pandas."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: finite(each) for key, each in value.items()}
+    return [finite(each) for each in value] if isinstance(value, list) else value
 
 
 def plain(value: Any) -> Any:
