@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import ctypes
+import gc
 import importlib
 import importlib.util
+import io
 import os
 import random
 import signal
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +85,7 @@ def live(birth: Birth) -> None:
         send(connection, {"pid": os.getpid(), "file": app.abs_connection_file})
     app.start()
     finish(app)
+    end()
 
 
 def stand_alone() -> None:
@@ -166,6 +171,23 @@ def finish(app: Any) -> None:
         if thread is not None and thread.is_alive():
             thread.stop()
             thread.join(LAST_WORDS)
+
+
+def end() -> None:
+    """End as the interpreter does, but leave what was there before the fork untouched.
+
+    Taking the modules apart would copy all of their memory first. IPython has emptied the notebook's
+    namespace among what runs at exit; here goes what that has left, and files are written out that a module
+    holds open.
+    """
+    threading._shutdown()  # type: ignore[attr-defined] # waits for threads, as the interpreter does
+    atexit._run_exitfuncs()
+    gc.collect()
+    for each in gc.get_objects():
+        if isinstance(each, io.IOBase) and not each.closed:
+            with contextlib.suppress(Exception):
+                each.flush()
+    os._exit(0)
 
 
 def import_rest(birth: Birth) -> None:
