@@ -12,7 +12,8 @@ import re
 import site
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops_jupyter.pipelines.records.contents import digest_of
@@ -59,11 +60,19 @@ def installed(folders: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for folder in folders:
         with suppress(OSError):
-            for entry in sorted(os.listdir(folder)):  # noqa: PTH208 - names alone, of hundreds
-                if match := DISTRIBUTION.fullmatch(entry):
-                    name = re.sub(r"[-_.]+", "-", match["name"]).lower()
-                    found.setdefault(name, match["version"])
+            found = dict(listed(folder, Path(folder).stat().st_mtime_ns)) | found
     return found
+
+
+@lru_cache(maxsize=32)
+def listed(folder: str, _changed: int) -> tuple[tuple[str, str], ...]:
+    """Return the distributions of one folder, of which the names alone are read."""
+    matches = (DISTRIBUTION.fullmatch(entry.name) for entry in os.scandir(folder))
+    return tuple(
+        sorted(
+            (re.sub(r"[-_.]+", "-", match["name"]).lower(), match["version"]) for match in matches if match
+        )
+    )
 
 
 def remember(connection: sqlite3.Connection, found: Environment) -> None:

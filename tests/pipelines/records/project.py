@@ -54,14 +54,14 @@ def notebook_text(*sources: str, kernel: str = "python3", printed: str = "", not
 class Project:
     """A folder with a pipeline in it, and the store of its workspace."""
 
-    def __init__(self, folder: Path, store: Kept) -> None:
-        self.folder, self.store = folder, store
+    def __init__(self, folder: Path, store: Kept, name: str = "delays") -> None:
+        self.folder, self.store, self.name = folder, store, name
         self.steps: dict[str, Step] = {}
         write(folder / "pipeline.yaml", "steps: {}")
 
     @property
     def pipeline(self) -> Pipeline:
-        return Pipeline("delays", self.folder / "pipeline.yaml", self.folder, {}, tuple(self.steps.values()))
+        return Pipeline(self.name, self.folder / "pipeline.yaml", self.folder, {}, tuple(self.steps.values()))
 
     def step(self, name: str, *, code: str = "pass", **facts: Any) -> Step:
         """Add a step, or put another in its place."""
@@ -90,7 +90,7 @@ class Project:
         run = f"run-{next(NUMBERS):04}"
         first = tuple(decision.record for decision in decisions.values())
         begun = RunRecord(
-            run, "delays", self.pipeline.file, "RUNNING", {}, first, datetime.now(UTC), cause=cause
+            run, self.name, self.pipeline.file, "RUNNING", {}, first, datetime.now(UTC), cause=cause
         )
         begin_run(self.store, begun)
         done: dict[str, StepRecord] = {}
@@ -113,7 +113,7 @@ class Project:
         if not decision.run:
             return decision.record
         executed = (
-            self.store.workspace.root / "pipelines" / "delays" / "runs" / run / step.name / "executed.ipynb"
+            self.store.workspace.root / "pipelines" / self.name / "runs" / run / step.name / "executed.ipynb"
         )
         begun = replace(decision.record, state="RUNNING", started=datetime.now(UTC), executed=executed)
         save_step(self.store, run, begun)
