@@ -5,8 +5,10 @@ Both ends are processes of ours on a pipe that nobody else can write to, so that
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
+import select
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, TypeAlias
@@ -33,14 +35,41 @@ class RunEnded:
     trouble: MlopsError | None = None
 
 
+PIECE = 1 << 20
 Event: TypeAlias = "StepChanged | RunEnded"
 
 
-def events(stream: IO[bytes] | None) -> Iterator[Event]:
-    """Yield what a runner tells until it ends, well or not."""
-    with suppress(EOFError, pickle.UnpicklingError, ConnectionResetError):
-        while stream is not None:
-            yield pickle.load(stream)
+def events(stream: IO[bytes] | None, every: float | None = None) -> Iterator[Event | None]:
+    """Yield what a runner tells until it ends, well or not.
+
+    Parameters
+    ----------
+    stream : file or None
+        What it writes to.
+    every : float, optional
+        Seconds after which None is yielded where nothing was told: whoever shows a clock moves it then.
+    """
+    told = b""
+    while stream is not None:
+        if not select.select([stream], [], [], every)[0]:
+            yield None
+            continue
+        piece = os.read(stream.fileno(), PIECE)
+        if not piece:
+            return
+        told += piece
+        while (event := first_event(told)) is not None:
+            told = told[event[1] :]
+            yield event[0]
+
+
+def first_event(told: bytes) -> tuple[Event, int] | None:
+    """Return the first event and where it ends, or None while not all of it is there."""
+    start = io.BytesIO(told)
+    try:
+        return pickle.load(start), start.tell()
+    except (EOFError, pickle.UnpicklingError):
+        return None
 
 
 class Telling:

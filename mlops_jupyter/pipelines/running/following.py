@@ -14,12 +14,12 @@ from mlops_jupyter.pipelines.definition.selection import select
 from mlops_jupyter.pipelines.execution.job import Failure
 from mlops_jupyter.pipelines.records.history import end_run, save_step
 from mlops_jupyter.pipelines.records.planning import plan
-from mlops_jupyter.store.direct import Ledger
+from mlops_jupyter.store.direct import Ledger, connected
 from mlops_jupyter.store.workspace import Workspace, open_workspace
 
 from .beginning import begun, end_stale, unchanged
 from .claims import claimed
-from .events import StepChanged, events
+from .events import RunEnded, events
 from .folders import run_folder
 from .pool import ended_without_a_word
 from .starting import LOG, started, stopped_by_interrupt
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from mlops_jupyter.store.direct import Kept
 
     from .order import Order
+
+CLOCK_SECONDS = 1.0
 
 
 def ignore(_record: RunRecord) -> None:
@@ -66,7 +68,8 @@ def run_pipeline(
     cause : str
         What began the run: ``run``, ``schedule NAME``.
     listen : callable
-        Told the whole record each time that a step changes. While it works, nobody waits for it.
+        Told the whole record each time that a step changes, and each second. While it works, nobody waits
+        for it.
     workspace : Workspace, optional
         Where records go; the one seen from the working folder when left out.
 
@@ -88,7 +91,7 @@ def run_pipeline(
         raise UsageError(f"--jobs cannot be {jobs}", hint="write 1 or more")
     store = Ledger(workspace or open_workspace())
     selection = select(pipeline, until, from_)
-    with claimed(store, pipeline.name) as owner:
+    with connected(store), claimed(store, pipeline.name) as owner:
         end_stale(store, pipeline.name)
         planned = plan(pipeline, selection, store, force=force or from_ is not None)
         if not planned.to_run:
@@ -102,12 +105,12 @@ def followed(order: Order, store: Kept, listen: Callable[[RunRecord], None]) -> 
     record, ended = order.record, None
     with started(order) as runner, stopped_by_interrupt(runner):
         listen(record)
-        for event in events(runner.stdout):
-            if isinstance(event, StepChanged):
-                record = with_step(record, event.record)
-                listen(record)
-            else:
+        for event in events(runner.stdout, CLOCK_SECONDS):
+            if isinstance(event, RunEnded):
                 ended = event
+                continue
+            record = with_step(record, event.record) if event else record
+            listen(record)
     if ended is None:
         return broken_off(store, order, record, runner.returncode)
     if ended.trouble:

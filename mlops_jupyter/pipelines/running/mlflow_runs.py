@@ -75,6 +75,7 @@ def shown_run(record: RunRecord, environment: Mapping[str, str], files: Iterable
             "mlops.state": record.state,
             "mlops.cause": record.cause,
             "mlflow.source.name": str(record.file),
+            "mlflow.user": str((record.owner or {}).get("who", "")),
             **commit_tags(record),
         },
         parameters=texts(record.parameters),

@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_jupyter.pipelines.execution.job import Outcome
-from mlops_jupyter.pipelines.execution.step_run import load_papermill, run_step
+from mlops_jupyter.pipelines.execution.loading import load_papermill
+from mlops_jupyter.pipelines.execution.step_run import run_step
 from mlops_jupyter.pipelines.execution.surroundings import environment_of
 from mlops_jupyter.pipelines.kernels.supply import Kernels
-from mlops_jupyter.store.direct import Ledger
+from mlops_jupyter.store.direct import Ledger, connected
 from mlops_jupyter.store.workspace import Workspace
 
 from .claims import alone, taken_over
@@ -70,8 +71,9 @@ def run(order: Order, line: Line, wakes: socket.socket) -> None:
     folder = run_folder(store.workspace, order.record.pipeline, order.record.id)
     keeper = Keeper(store, order.record.id, folder / RESERVE, telling)
     with (
+        connected(store),  # the last to close the store tidies it up each time: a hundred times the work
         taken_over(store, order.record.pipeline, order.owner),
-        alone(folder.parent),
+        alone(folder.parents[1]),
         Kernels(order.jobs) as kernels,
         closing(mirror_of(order)) as mirror,
     ):
