@@ -152,8 +152,12 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     signal.signal(signal.SIGTERM, interrupted)
+    store = Ledger(Workspace(options.workspace))
+    if not store.workspace.database.exists():
+        log.error("the workspace %s is gone", options.workspace)
+        return 1
     try:
-        attend(Ledger(Workspace(options.workspace)), options.firing, options.token)
+        attend(store, options.firing, options.token)
     except MlopsError as failure:
         log.error("firing %d: %s", options.firing, failure)  # noqa: TRY400 - one line says it
         return failure.exit_code

@@ -83,13 +83,20 @@ class Agent:
     def _watch(self) -> None:
         wall, steady = time.time(), time.monotonic()
         while not self._ending.wait(WATCH_SECONDS):
-            if not self._store.workspace.database.exists():
-                log.warning("the workspace %s is gone", self._store.workspace.root)
+            if self._is_homeless():
                 return
             passed = time.time() - wall, time.monotonic() - steady
             if abs(passed[0] - passed[1]) > JUMP_SECONDS:
                 self._wake()
             wall, steady = time.time(), time.monotonic()
+
+    def _is_homeless(self) -> bool:
+        """Whether the workspace is gone: it must not come back because the agent looks into it."""
+        if self._store.workspace.database.exists():
+            return False
+        log.warning("the workspace %s is gone", self._store.workspace.root)
+        self.end()
+        return True
 
     def _wake(self) -> None:
         log.info("the clock was set, or the machine slept")
@@ -97,6 +104,8 @@ class Agent:
             job.modify(next_run_time=datetime.now(UTC))
 
     def _look(self, work: Work) -> None:
+        if self._is_homeless():
+            return
         now = datetime.now(UTC)
         try:
             later = work.look(self._store, now)
@@ -123,6 +132,8 @@ class Agent:
         self._beat()
 
     def _beat(self) -> None:
+        if self._is_homeless():
+            return
         try:
             if not beat(self._store, self._mine, datetime.now(UTC), "; ".join(self._troubles.values())):
                 log.warning("another agent has the lease")
@@ -141,7 +152,7 @@ class Agent:
 
     def _give_back(self) -> None:
         try:
-            if self._store.workspace.database.exists():
+            if not self._is_homeless():
                 end_lease(self._store, self._mine)
         except MlopsError as failure:
             log.warning("%s", failure)

@@ -36,9 +36,29 @@ def ensure_agent(workspace: Workspace) -> Lease:
     UnavailableError
         When it does not start, with its reason.
     """
+    return found_agent(workspace) or start_agent(workspace)
+
+
+def found_agent(workspace: Workspace) -> Lease | None:
+    """Return the living agent of this host, if it is one to be content with."""
     found = living_agent(Ledger(workspace))
-    if found and (found.stays or found.version == __version__):
-        return found
+    return found if found and (found.stays or found.version == __version__) else None
+
+
+def start_agent(workspace: Workspace) -> Lease:
+    """Start an agent and wait for its lease; of several that want one at once, one starts it."""
+    import filelock
+
+    log = log_file(workspace)
+    try:
+        with filelock.FileLock(log.with_name("start.lock"), timeout=STARTED_WITHIN):
+            return found_agent(workspace) or spawned(workspace)
+    except filelock.Timeout as failure:
+        raise UnavailableError("the agent did not start", "another process is starting it") from failure
+
+
+def spawned(workspace: Workspace) -> Lease:
+    """Start an agent in place of one of another release, if there is any."""
     stop_agent(workspace)
     token = secrets.token_hex(16)
     with log_file(workspace).open("ab") as log:
@@ -50,9 +70,9 @@ def ensure_agent(workspace: Workspace) -> Lease:
     return wait_for_agent(workspace)
 
 
-def wait_for_agent(workspace: Workspace, within: float = STARTED_WITHIN) -> Lease:
+def wait_for_agent(workspace: Workspace) -> Lease:
     """Wait until an agent has the lease, whoever started it."""
-    deadline = time.monotonic() + within
+    deadline = time.monotonic() + STARTED_WITHIN
     while (found := living_agent(Ledger(workspace))) is None:
         if time.monotonic() > deadline:
             log = log_file(workspace)
