@@ -75,9 +75,10 @@ class StepEngine:
 def plain_attempt(write: Callable[[], None]) -> Attempt:
     """Return how papermill's own command runs a notebook: in a new kernel, here, with all that is around."""
     from mlops_jupyter.pipelines.kernels.provisioner import StepKernelManager
+    from mlops_jupyter.pipelines.kernels.specs import named_spec
 
     return Attempt(
-        manager=lambda name: StepKernelManager.of(name, os.environ, Path.cwd()),
+        manager=lambda name: StepKernelManager.of(named_spec(name), os.environ, Path.cwd()),
         save=lambda *_: write(),
         tell=lambda _: None,
     )

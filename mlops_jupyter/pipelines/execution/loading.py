@@ -19,7 +19,12 @@ UNUSED: Final = (
     "fqdn", "isoduration", "jsonpointer", "rfc3339_validator", "rfc3986_validator", "rfc3987",
     "rfc3987_syntax", "uri_template", "webcolors",
 )  # fmt: skip
-NEEDED: Final = ("jupyter_client.manager", "jupyter_client.provisioning", "nbformat.v4", "psutil")
+NEEDED: Final = (
+    "mlops_jupyter.pipelines.execution.marks",
+    "mlops_jupyter.pipelines.execution.parameters",
+    "mlops_jupyter.pipelines.kernels.provisioner",
+    "mlops_jupyter.pipelines.kernels.specs",
+)
 
 
 def load_papermill() -> None:
@@ -32,8 +37,7 @@ def load_papermill() -> None:
 
         for module in NEEDED:
             __import__(module)
-        import mlops_jupyter.pipelines.execution.client
-        import mlops_jupyter.pipelines.execution.parameters  # noqa: F401
+        import mlops_jupyter.pipelines.execution.client  # noqa: F401
     with quiet():
         empty = nbformat.v4.new_notebook()  # type: ignore[no-untyped-call]
         papermill.iorw.load_notebook_node(empty)  # compiles the schema of notebooks
@@ -113,9 +117,11 @@ def kernel_and_language(metadata: Mapping[str, Any], asked: str) -> tuple[str, s
 
 def language_of(kernel: str) -> str | None:
     """Return the language of an installed kernel; None when there is no such kernel."""
-    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+    from jupyter_client.kernelspec import NoSuchKernel
+
+    from mlops_jupyter.pipelines.kernels.specs import named_spec
 
     try:
-        return KernelSpecManager().get_kernel_spec(kernel).language or None
+        return named_spec(kernel).spec.language or None
     except NoSuchKernel:
         return None

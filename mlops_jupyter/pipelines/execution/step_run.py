@@ -131,12 +131,13 @@ def attempt_of(
 ) -> Attempt:
     """Return how the engine is to run a job's notebook."""
     from mlops_jupyter.pipelines.kernels.provisioner import StepKernelManager
+    from mlops_jupyter.pipelines.kernels.specs import named_spec
 
     environment, folder, executed = environment_of(job), job.step.notebook.parent, job.folder / EXECUTED
 
     def manager(name: str) -> StepKernelManager:
         if kernels is None:
-            return StepKernelManager.of(name, environment, folder)
+            return StepKernelManager.of(named_spec(name), environment, folder)
         return kernels.manager(replace(job.step, kernel=name), environment, folder)
 
     return Attempt(

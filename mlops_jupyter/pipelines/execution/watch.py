@@ -30,16 +30,23 @@ def hear(event: str, arguments: tuple[Any, ...]) -> None:
 def told() -> str:
     """Return what was seen, as JSON; the last that a kernel is asked."""
     end_quickly()
-    loaded = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
-    found = {os.path.realpath(name) for name in [*ran, *loaded] if isinstance(name, str)}
-    away = tuple(os.path.join(os.path.realpath(place), "") for place in installed())  # noqa: PTH118
     values = sys.modules.get("mlops_jupyter.pipelines.execution.values")
     about = {
-        "modules": sorted(name for name in found if not name.startswith(away) and os.path.isfile(name)),  # noqa: PTH113
+        "modules": sorted(local_files()),
         "reads": sorted(getattr(values, "asked", ())),
         "peak_bytes": peak_bytes(),
     }
     return json.dumps(about)
+
+
+def local_files() -> set[str]:
+    """Return the files of local code that were imported or run."""
+    away = tuple(os.path.join(place, "") for place in installed())  # noqa: PTH118
+    loaded = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
+    named = {name for name in [*ran, *loaded] if isinstance(name, str)}
+    # most are away by their name already: to follow the links of all takes long
+    real = {os.path.realpath(name) for name in named if not name.startswith(away)}
+    return {name for name in real if not name.startswith(away) and os.path.isfile(name)}  # noqa: PTH113
 
 
 def installed() -> set[str]:
@@ -48,7 +55,8 @@ def installed() -> set[str]:
     places = {paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")}
     places |= {sys.prefix, sys.base_prefix, site.getusersitepackages(), *site.getsitepackages()}
     ours = getattr(sys.modules.get("mlops_jupyter"), "__file__", None)
-    return places | {os.path.dirname(ours)} if ours else places  # noqa: PTH120
+    places |= {os.path.dirname(ours)} if ours else set()  # noqa: PTH120
+    return places | {os.path.realpath(place) for place in places}
 
 
 def end_quickly() -> None:

@@ -183,9 +183,11 @@ def test_a_kernel_that_is_not_installed_is_named(ran: Ran):
 
 
 def test_a_kernel_that_cannot_start_is_told_with_its_last_words(ran: Ran, echo_kernel: None, tmp_path: Path):
-    spec = tmp_path / "share" / "kernels" / "echo" / "kernel.json"
-    spec.write_text(spec.read_text().replace("echo_kernel.py", "gone.py"))
-    outcome = ran("other_language")
+    kernels = tmp_path / "share" / "kernels"
+    spec = (kernels / "echo" / "kernel.json").read_text().replace("echo_kernel.py", "gone.py")
+    (kernels / "broken").mkdir()
+    (kernels / "broken" / "kernel.json").write_text(spec)
+    outcome = ran("other_language", kernel="broken")
     assert outcome.failure
     assert outcome.failure.kind == "no kernel"
     assert outcome.failure.message == "the kernel ended before it answered: exit code 2"
