@@ -50,6 +50,7 @@ def run_pipeline(
     cause: str = "run",
     listen: Callable[[RunRecord], None] = ignore,
     workspace: Workspace | None = None,
+    hash_seed: str = "",
 ) -> RunRecord:
     """Run a pipeline to its end: the steps that must run, as many at once as there are jobs.
 
@@ -72,6 +73,8 @@ def run_pipeline(
         for it.
     workspace : Workspace, optional
         Where records go; the one seen from the working folder when left out.
+    hash_seed : str
+        ``PYTHONHASHSEED`` of every kernel, which then starts from nothing; empty for the default.
 
     Returns
     -------
@@ -97,7 +100,8 @@ def run_pipeline(
         if not planned.to_run:
             return unchanged(store, pipeline, planned, cause)
         order = begun(store, pipeline, planned, cause, owner)
-        return followed(replace(order, forced=force or from_ is not None, jobs=jobs), store, listen)
+        order = replace(order, forced=force or from_ is not None, jobs=jobs, hash_seed=hash_seed)
+        return followed(order, store, listen)
 
 
 def followed(order: Order, store: Kept, listen: Callable[[RunRecord], None]) -> RunRecord:

@@ -40,6 +40,8 @@ class Order:
         Whether MLflow is to show it.
     tracking : str or None
         The address of MLflow that was set; None for the workspace's own.
+    hash_seed : str
+        ``PYTHONHASHSEED`` of every kernel; empty for the default.
     """
 
     pipeline: Pipeline
@@ -52,3 +54,4 @@ class Order:
     forced: bool = False
     mirror: bool = True
     tracking: str | None = None
+    hash_seed: str = ""

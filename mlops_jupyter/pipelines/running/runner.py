@@ -119,7 +119,9 @@ def follow(course: Course, asked: int, wakes: socket.socket) -> None:
         stops: list[Any] = [] if course.steps.stopping else [asked, wakes]
         patience = SLOW_LISTENER_SECONDS if course.telling.waits else course.steps.patience
         ready = wait([*stops, *course.pool.connections], 0 if course.steps.over else patience)
-        if any(each in ready for each in stops) or os.getppid() != caller or course.keeper.trouble:
+        if course.keeper.trouble:
+            course.steps.stop(str(course.keeper.trouble))
+        elif any(each in ready for each in stops) or os.getppid() != caller:
             course.steps.stop()
         for told in course.pool.news():
             course.steps.take(told)

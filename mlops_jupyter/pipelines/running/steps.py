@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .order import Order
     from .pool import Pool, Told
 
+STOPPED: Final = "the run was stopped"
 ATTENTION_SECONDS: Final = 5.0
 NOT_RETRIED: Final = frozenset({"disk", "no kernel"})
 
@@ -41,6 +42,7 @@ def job_of(order: Order, step: Step) -> StepJob:
         workspace=order.workspace,
         folder=step_folder(run_folder(Workspace(order.workspace), run.pipeline, run.id), step.name),
         source=order.sources.get(step.notebook),
+        hash_seed=order.hash_seed,
     )
 
 
@@ -64,7 +66,7 @@ class Steps:
         self._steps = {step.name: step for step in order.pipeline.steps}
         self._urgency = urgency(order.pipeline.steps, order.seconds)
         self._due: dict[str, float] = {}
-        self._stopping = False
+        self._stopping, self._why = False, STOPPED
         self.records = {record.name: record for record in order.record.steps}
 
     @property
@@ -103,17 +105,17 @@ class Steps:
         else:
             self._change(self._judge.ended(told.job, told.news, self.records))
 
-    def stop(self) -> None:
+    def stop(self, why: str = STOPPED) -> None:
         """Stop what runs, and begin nothing more."""
         if not self._stopping:
-            self._stopping = True
+            self._stopping, self._why = True, why
             self._pool.stop()
 
     def ended(self) -> RunRecord:
         """Return the record of the whole run, now that it is over."""
         for record in self.records.values():
             if record.state in {"WAITING", "RUNNING"}:
-                self._change(replace(record, state="NOT RUN", reason="the run was stopped"))
+                self._change(replace(record, state="NOT RUN", reason=self._why))
         steps = tuple(self.records[step.name] for step in self._order.record.steps)
         return replace(self._order.record, state=run_state(steps), steps=steps, ended=datetime.now(UTC))
 

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from mlops_jupyter.errors import ConflictError, MlopsError
+from mlops_jupyter.errors import ConflictError, MlopsError, WorkspaceError
 from mlops_jupyter.pipelines.records.history import run_record, runs
 from mlops_jupyter.pipelines.running.claims import who_runs
+from mlops_jupyter.store.workspace import open_workspace
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -225,3 +226,36 @@ def test_a_secret_is_written_nowhere(project, monkeypatch):
     files = [file for file in project.folder.rglob("*") if file.is_file()]
     assert any(file.name == "executed.ipynb" for file in files)
     assert [file for file in files if secret.encode() in file.read_bytes()] == []
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path):
+    """A file system of 3 MB."""
+    place = tmp_path / "tiny"
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(place)]
+    if os.geteuid() != 0 or subprocess.run(command, capture_output=True).returncode != 0:
+        pytest.skip("mounting a tiny file system needs root")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def test_on_a_full_disk_the_run_ends_with_one_line_and_its_record_says_so(tiny_disk, project, monkeypatch):
+    monkeypatch.setenv("MLOPS_HOME", str(tiny_disk / ".mlops"))
+    project.workspace = open_workspace()
+    fills = (
+        f"with open('{tiny_disk}/data', 'wb', buffering=0) as file:\n"
+        "    try:\n        while file.write(b'x' * 4096): pass\n    except OSError: pass"
+    )
+    project.notebook("fills", fills)
+    project.notebook("after", "'after'")
+    project.pipeline({"fills": {}, "after": {"after": ["fills"]}})
+    with pytest.raises(WorkspaceError, match=r"the disk of .* is full; free some space") as full:
+        project.run()
+    assert "\n" not in str(full.value)
+    record = run_record(project.store)
+    assert record.state in {"FAILED", "STOPPED"}
+    assert record.step("after").state == "NOT RUN"
+    (tiny_disk / "data").unlink()
+    project.notebook("fills", "'no more'")
+    assert project.run().state == "SUCCEEDED"
