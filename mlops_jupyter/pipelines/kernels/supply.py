@@ -80,7 +80,7 @@ class Kernels:
         step, environment, cwd
             As they will be given to `manager`. Variables whose names begin with ``MLOPS_`` may differ.
         """
-        nursery = self._nursery_for(environment)
+        nursery = self._nursery_for(step, environment)
         if nursery and self.ahead:
             modules = imported_ahead(step, cwd)
             request = Request(ARGUMENTS, dict(environment), str(cwd), modules, ahead=True)
@@ -112,7 +112,7 @@ class Kernels:
     def _manager(self, step: Step, environment: Mapping[str, str], cwd: Path) -> StepKernelManager:
         from mlops_jupyter.pipelines.kernels.provisioner import StepKernelManager
 
-        nursery = self._nursery_for(environment)
+        nursery = self._nursery_for(step, environment)
         link = nursery.link if nursery else None
         spec = self._spec(kernel_name(step))
         return StepKernelManager.of(spec, environment, cwd, link, imported_ahead(step, cwd))
@@ -125,8 +125,9 @@ class Kernels:
             self._specs[name] = named_spec(name)
         return self._specs[name]
 
-    def _nursery_for(self, environment: Mapping[str, str]) -> Nursery | None:
-        return self._nursery if self._nursery and self._nursery.suits(environment) else None
+    def _nursery_for(self, step: Step, environment: Mapping[str, str]) -> Nursery | None:
+        suits = self._nursery is not None and not step.fresh and self._nursery.suits(environment)
+        return self._nursery if suits else None
 
     def close(self) -> None:
         """End what was started here, kernels that still run with it."""

@@ -36,6 +36,8 @@ class Order:
         How many steps may run at once.
     forced : bool
         Whether steps run even if nothing changed.
+    hash_seed : str
+        ``PYTHONHASHSEED`` of the kernels, which then are started from nothing; empty for the default.
     mirror : bool
         Whether MLflow is to show it.
     tracking : str or None
@@ -52,6 +54,7 @@ class Order:
     owner: Owner
     jobs: int = 2
     forced: bool = False
+    hash_seed: str = ""
     mirror: bool = True
     tracking: str | None = None
     hash_seed: str = ""
