@@ -37,10 +37,15 @@ def output(name: str, value: Any) -> None:
     DataError
         When it is no JSON, or larger than 1 MB: write a file, and name it among the step's outputs.
     """
+    from IPython import get_ipython
     from IPython.display import display
 
     known = as_json(name, value)
-    display({MIME: {"name": name, "value": known}, "text/plain": f"{name} = {shown(known)}"}, raw=True)
+    text = f"{name} = {shown(known)}"
+    if get_ipython() is None:
+        print(text)  # a notebook that was turned into a script
+    else:
+        display({MIME: {"name": name, "value": known}, "text/plain": text}, raw=True)
 
 
 def as_json(name: str, value: Any) -> Any:
@@ -105,23 +110,39 @@ def input(name: str, default: Any = MISSING) -> Any:  # noqa: A001 (the user wri
     if "." not in name:
         raise UsageError(f"{name!r} names no step", hint='mlops.input("train.rows")')
     asked.add(name)
-    values = known_values()
+    about = this_step()
+    values = about["values"] if about else values_by_hand(name)
     if name in values:
         return values[name]
     if default is not MISSING:
         return default
-    raise NotFoundError(f"no step gave {name!r}", hint=did_you_mean(name, values) or "run that step first")
+    if about:
+        raise NotFoundError(f"no step before this one gave {name!r}", hint=did_you_mean(name, values))
+    raise NotFoundError(
+        f"no step of a run here gave {name!r}", hint=did_you_mean(name, values) or "%mlops pipeline run first"
+    )
 
 
-def known_values() -> dict[str, Any]:
-    """Return the values of the steps before, in this run."""
-    if about := this_step():
-        return dict(about["values"])
+def values_by_hand(name: str) -> dict[str, Any]:
+    """Return what the step that `name` names gave when it last succeeded in this workspace."""
+    from mlops_jupyter.pipelines.records.history import last_good
+    from mlops_jupyter.store.direct import Ledger
+    from mlops_jupyter.store.workspace import Workspace, find_workspace
+
+    workspace = Workspace(find_workspace())
+    if not workspace.database.exists():
+        return {}
+    # a dot may stand in the name of a value, and in that of a step: train[depth=0.5].rows
+    for place in (place for place, letter in enumerate(name) if letter == "."):
+        if record := last_good(Ledger(workspace), None, name[:place]):
+            return {f"{name[:place]}.{each}": value for each, value in record.values.items()}
     return {}
 
 
 def secret(name: str) -> str:
     """Return a secret of this step, by its name or by a reference such as ``env:API_TOKEN``.
+
+    In a run the step must declare it, by hand it need not: what is declared is masked in all that is kept.
 
     Raises
     ------
@@ -130,15 +151,22 @@ def secret(name: str) -> str:
     """
     from mlops_jupyter.pipelines.definition.secrets import resolve_secret
 
-    declared: dict[str, str] = (this_step() or {}).get("secrets", {})
+    about = this_step()
+    declared: dict[str, str] = about["secrets"] if about else {}
     if name in declared:
-        return str(resolve_secret(declared[name]))
+        return resolve_secret(declared[name])
+    if ":" in name and (about is None or in_full(name) in map(in_full, declared.values())):
+        return resolve_secret(name)
     if ":" in name:
-        return str(resolve_secret(name))
-    raise NotFoundError(
-        f"this step declares no secret {name!r}",
-        hint=did_you_mean(name, declared) or 'by hand name its source: mlops.secret("env:API_TOKEN")',
-    )
+        raise NotFoundError(f"this step declares no secret {name!r}", hint=f"secrets: {{NAME: {name!r}}}")
+    by_hand = f'by hand name its source, mlops.secret("env:{name.upper()}")'
+    raise NotFoundError(f"no secret {name!r}", hint=did_you_mean(name, declared) or by_hand)
+
+
+def in_full(reference: str) -> str:
+    """Return a reference whose file is named from the root."""
+    kind, _, name = reference.partition(":")
+    return f"file:{Path(name).expanduser().resolve()}" if kind == "file" else reference
 
 
 def this_step() -> dict[str, Any] | None:
