@@ -71,8 +71,11 @@ def fitted(words: str, room: float, size: float = 12, *, bold: bool = False) -> 
     """
     if width_of(words, size, bold=bold) <= room:
         return words
-    keep = len(words)
-    while keep > 2 and width_of(words[:keep] + "…", size, bold=bold) > room:
-        keep -= 1
+    cuts = (_cut(words, keep) for keep in range(len(words) - 1, 1, -1))
+    return next((cut for cut in cuts if width_of(cut, size, bold=bold) <= room), f"{words[:1]}…")
+
+
+def _cut(words: str, keep: int) -> str:
+    """Return so many letters of words, most of them from their begin."""
     tail = min(keep // 3, 8)
     return f"{words[: keep - tail]}…{words[len(words) - tail :] if tail else ''}"
