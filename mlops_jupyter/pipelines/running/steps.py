@@ -41,7 +41,6 @@ def job_of(order: Order, step: Step) -> StepJob:
         root=order.pipeline.folder,
         workspace=order.workspace,
         folder=step_folder(run_folder(Workspace(order.workspace), run.pipeline, run.id), step.name),
-        hash_seed=order.hash_seed,
         source=order.sources.get(step.notebook),
         hash_seed=order.hash_seed,
     )
