@@ -22,12 +22,14 @@ from mlops_jupyter.store.direct import connected, writing
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from mlops_jupyter.store.direct import Kept
 
 SETTLED_NS = 2_000_000_000
 ABSENT = ""
+# records stay small where a folder holds a file for each of a million pictures
+LISTED = 1000
 # what tools leave beside data is no part of it
 LEFT_OUT = frozenset({".ipynb_checkpoints", "__pycache__", ".mlops", ".git"})
 
@@ -83,7 +85,7 @@ class Contents:
         except OSError as failure:
             raise DataError(f"{path} cannot be read", failure.strerror or str(failure)) from failure
 
-    def tree(self, folder: Path, names: Iterable[str]) -> dict[str, str]:
+    def tree(self, folder: Path, names: Iterable[str], apart: Collection[str] = ()) -> dict[str, str]:
         """Return the digest of each file that is named: files, folders with all that is in them, and globs.
 
         Parameters
@@ -92,15 +94,21 @@ class Contents:
             What names are relative to.
         names : iterable of str
             With forward slashes.
+        apart : collection of str
+            Files and folders that are left out.
 
         Returns
         -------
         dict of str to str
-            By path in the folder; a file that is not there has none.
+            By path in the folder. A name that means very many files has one digest for all of them; one whose
+            file is not there has an empty one.
         """
-        return {
-            found: self.file(folder / found) for name in names for found in sorted(files_of(folder, name))
-        }
+        digests: dict[str, str] = {}
+        for name in names:
+            meant = [each for each in sorted(files_of(folder, name)) if not is_below(each, apart)]
+            found = {each: self.file(folder / each) for each in meant}
+            digests |= found if len(found) <= LISTED else {name: digest_of(found)}
+        return digests
 
     def _known(self, path: str, kind: str, now: str) -> str | None:
         seen = self._seen.get((path, kind)) or self._remembered(path, kind)
@@ -191,3 +199,14 @@ def name_in(folder: Path, path: Path) -> str:
         return Path(os.path.relpath(path, folder)).as_posix()
     except ValueError:  # another drive
         return path.as_posix()
+
+
+def is_below(name: str, folders: Collection[str]) -> bool:
+    """Whether a file is one of those named, or in a folder of them.
+
+    Examples
+    --------
+    >>> is_below("model/a.skops", ["model/"]), is_below("models/a", ["model"])
+    (True, False)
+    """
+    return any(name == each or name.startswith(f"{each.rstrip('/')}/") for each in folders)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 from typing import TYPE_CHECKING, Any
 
 from mlops_jupyter.pipelines.definition.notebooks import code_digest, kernel_of
@@ -16,6 +17,7 @@ from mlops_jupyter.pipelines.records.contents import digest_of
 from mlops_jupyter.pipelines.records.run import Fingerprint
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
@@ -63,9 +65,9 @@ def fingerprint(
     return Fingerprint(
         code=told(contents, step.notebook, source, code_digest),
         parameters={name: json_of(value) for name, value in step.parameters.items()},
-        inputs=contents.tree(pipeline.folder, step.inputs),
+        inputs=inputs_of(pipeline, step, contents),
         environment=environment(kernel),
-        variables={name: digest_of_variable(name) for name in step.variables},
+        variables=variables_of(step, contents.connection),
         upstream=upstream(step, previous.reads if previous else (), done),
         modules={name: contents.file(pipeline.folder / name) for name in known},
         outputs=step.outputs,
@@ -84,14 +86,36 @@ def json_of(value: Any) -> str:
     return json.dumps(value, sort_keys=True, default=str)
 
 
-def digest_of_variable(name: str) -> str:
-    """Return what tells one value of a variable from another, and none of it."""
+def inputs_of(pipeline: Pipeline, step: Step, contents: Contents) -> dict[str, str]:
+    """Return the digest of each input; what the step writes itself is its result, and none of them."""
+    return contents.tree(pipeline.folder, step.inputs, apart=step.outputs)
+
+
+def variables_of(step: Step, connection: sqlite3.Connection) -> dict[str, str]:
+    """Return what tells one value of each variable from another, and none of the value."""
+    if not step.variables:
+        return {}
+    known = salt(connection)
+    return {name: digest_of_variable(name, known) for name in step.variables}
+
+
+def digest_of_variable(name: str, known: str) -> str:
+    """Return a digest of a variable's value that nobody can find by trying who does not know the salt."""
     value = os.environ.get(name)
-    return (
-        UNSET
-        if value is None
-        else hashlib.sha256(f"{name}={value}".encode("utf-8", "surrogateescape")).hexdigest()
-    )
+    if value is None:
+        return UNSET
+    return hashlib.sha256(f"{known}{name}={value}".encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def salt(connection: sqlite3.Connection) -> str:
+    """Return the salt of this workspace's digests of variables, made on first use."""
+    asked = "SELECT value FROM workspace_facts WHERE name = 'salt'"
+    found = connection.execute(asked).fetchone()
+    if found is None:
+        made = "INSERT OR IGNORE INTO workspace_facts VALUES ('salt', ?)"
+        connection.execute(made, (secrets.token_hex(16),))
+        found = connection.execute(asked).fetchone()
+    return str(found["value"])
 
 
 def upstream(step: Step, reads: Iterable[str], done: Mapping[str, StepRecord]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,12 +42,20 @@ def environment_of(kernel: str, contents: Contents) -> Environment:
 def spec_of(kernel: str) -> Path | None:
     """Return the file that describes a kernel; None where there is none."""
     own = Path(sys.prefix, "share", "jupyter", "kernels", kernel, "kernel.json")
-    if own.exists():
+    if prefers_own() and own.exists():
         return own
     from jupyter_core.paths import jupyter_path
 
-    found = (Path(folder, kernel, "kernel.json") for folder in jupyter_path("kernels"))
+    ipython = Path(os.environ.get("IPYTHONDIR") or Path.home() / ".ipython", "kernels")
+    folders = [*map(Path, jupyter_path("kernels")), ipython]
+    found = (folder / kernel / "kernel.json" for folder in folders)
     return next((file for file in found if file.exists()), None)
+
+
+def prefers_own() -> bool:
+    """Whether Jupyter looks in this environment first: then its paths need not be asked for."""
+    chosen = {"JUPYTER_PATH", "JUPYTER_PREFER_ENV_PATH"} & os.environ.keys()
+    return sys.prefix != sys.base_prefix and not chosen
 
 
 def program_of(spec: Path) -> str:

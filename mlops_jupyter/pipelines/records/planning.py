@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mlops_jupyter.errors import NotFoundError
-from mlops_jupyter.pipelines.records.contents import contents
+from mlops_jupyter.pipelines.records.contents import contents, is_below
 from mlops_jupyter.pipelines.records.environment import remembered
 from mlops_jupyter.pipelines.records.fingerprints import fingerprint
 from mlops_jupyter.pipelines.records.history import good, last_attempt, refuse_other_file
@@ -292,11 +292,6 @@ def made_by(pipeline: Pipeline, steps: Collection[str]) -> list[str]:
     return [name for step in pipeline.steps if step.name in steps for name in step.outputs]
 
 
-def is_below(name: str, folders: Collection[str]) -> bool:
-    """Whether a file is one of those named, or in a folder of them."""
-    return any(name == each or name.startswith(f"{each.rstrip('/')}/") for each in folders)
-
-
 def as_it_is(look: Look, step: Step) -> Decision:
     """Take a step's last result, whatever changed since.
 
@@ -307,15 +302,19 @@ def as_it_is(look: Look, step: Step) -> Decision:
     """
     last = good(look.connection, look.pipeline.name, step.name)
     if last is None:
-        raise NotFoundError(
-            f"step {step.name} has no result to go on from", "it never succeeded here", "run without --from"
-        )
+        raise no_result(step, "it never succeeded here")
     there = look.outputs(step.outputs)
     if gone := [name for name in last.outputs if name not in there]:
-        raise NotFoundError(
-            f"step {step.name} has no result to go on from", f"{gone[0]} is gone", "run without --from"
-        )
+        raise no_result(step, f"{gone[0]} is gone")
+    tried = last_attempt(look.connection, look.pipeline.name, step.name)
+    if tried and tried.state != "SUCCEEDED" and there != last.outputs:
+        raise no_result(step, f"it did not succeed in run {tried.from_run}, and left other files behind")
     reason = f"taken as it is from run {last.from_run}"
     return Decision(
         run=False, reason=reason, record=replace(last, state="SKIPPED", reason=reason, outputs=there)
     )
+
+
+def no_result(step: Step, why: str) -> NotFoundError:
+    """Say that a step has nothing that steps after it could take."""
+    return NotFoundError(f"step {step.name} has no result to go on from", why, "run without --from")

@@ -77,7 +77,7 @@ class StepRecord:
     attempts : int
         How often it was tried.
     started, ended : datetime or None
-        In UTC.
+        In UTC; of a skipped step when its result was made.
     cells : tuple of int
         Done, of all.
     failure : Failure or None

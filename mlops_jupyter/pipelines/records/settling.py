@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops_jupyter.pipelines.execution.job import Failure
-from mlops_jupyter.pipelines.records.contents import name_in
+from mlops_jupyter.pipelines.records.contents import is_below, name_in
 from mlops_jupyter.pipelines.records.environment import remember
-from mlops_jupyter.pipelines.records.fingerprints import upstream
-from mlops_jupyter.pipelines.records.planning import is_below, looking
+from mlops_jupyter.pipelines.records.fingerprints import inputs_of, upstream
+from mlops_jupyter.pipelines.records.planning import looking
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -92,9 +92,9 @@ def changed_meanwhile(
 ) -> str:
     """Say what a step read that is not what it was when the step began; nothing when all is."""
     folder = look.pipeline.folder
-    inputs = look.contents.tree(folder, step.inputs)
+    inputs = inputs_of(look.pipeline, step, look.contents)
     for name in {**before.inputs, **inputs}:
-        if before.inputs.get(name) != inputs.get(name) and not is_below(name, step.outputs):
+        if before.inputs.get(name) != inputs.get(name):
             return f"input {name} changed while it ran"
     for name, digest in modules.items():
         known = before.modules.get(name)

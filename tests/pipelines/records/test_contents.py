@@ -164,6 +164,15 @@ def test_a_file_that_cannot_be_read_is_told_in_one_line(
         tree(ledger, data, "data/a.csv")
 
 
+def test_very_many_files_have_one_digest(ledger: Ledger, data: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(contents_module, "LISTED", 3)
+    before = tree(ledger, data, "data", "data/*.csv")
+    assert list(before) == ["data", "data/a.csv", "data/b.csv"]
+    (data / "data/x.txt").write_text("other")
+    after = tree(ledger, data, "data", "data/*.csv")
+    assert [name for name in before if before[name] != after[name]] == ["data"]
+
+
 @given(st.dictionaries(st.text(max_size=4), st.integers() | st.text(max_size=4), max_size=4))
 def test_the_order_of_names_does_not_change_a_digest(value: dict[str, object]):
     assert digest_of(value) == digest_of(dict(reversed(value.items())))

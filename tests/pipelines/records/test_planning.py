@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -217,6 +218,8 @@ def test_variables_count_and_their_values_are_nowhere(project: Project, monkeypa
     stored = b"".join(path.read_bytes() for path in project.store.workspace.root.glob("store.db*"))
     assert b"much-secret" not in stored
     assert "much-secret" not in repr(record)
+    guessed = hashlib.sha256(b"FLAG=much-secret").hexdigest()
+    assert guessed not in repr(record)
 
 
 def test_a_distribution_of_another_version_is_named(project: Project, monkeypatch: pytest.MonkeyPatch):
@@ -306,6 +309,19 @@ def test_a_result_whose_file_is_gone_cannot_be_taken_as_it_is(chain: Project):
     (chain.folder / "month.csv").unlink()
     with pytest.raises(NotFoundError, match=r"ingest has no result.*month\.csv is gone"):
         chain.plan(selection=(["train"], ["ingest"]))
+
+
+def test_what_a_failure_left_half_written_cannot_be_taken_as_it_is(chain: Project):
+    def half(step: Step, _given: dict[str, Any]) -> Outcome:
+        chain.write("month.csv", "half")
+        return failing({step.name}, trained)(step, {})
+
+    chain.write("raw/a.csv", "2")
+    run = chain.run(half)
+    with pytest.raises(NotFoundError, match=rf"did not succeed in run {run.id}, and left other files"):
+        chain.plan(selection=(["train"], ["ingest"]))
+    chain.write("month.csv", "ingest")
+    assert not chain.plan(selection=(["train"], ["ingest"])).steps["ingest"].run
 
 
 def test_another_file_with_a_pipeline_of_this_name_is_refused(chain: Project, tmp_path: Path):

@@ -78,11 +78,15 @@ def test_an_input_that_changed_while_it_ran_makes_the_result_not_count(
     assert train.reasons() == {}
 
 
-def test_an_input_that_the_step_itself_writes_may_change(project: Project):
+@pytest.mark.parametrize("named", ["state.json", "*.json"])
+def test_what_a_step_writes_itself_is_none_of_its_inputs(project: Project, named: str):
     project.write("state.json", "1")
-    project.step("count", inputs=("state.json",), outputs=("state.json",))
+    project.step("count", inputs=(named,), outputs=("state.json",))
     record = project.run(doing(lambda: project.write("state.json", "2"))).step("count")
-    assert record.unsound == ""
+    assert (record.unsound, record.fingerprint.inputs) == ("", {})
+    assert project.reasons() == {}
+    project.write("state.json", "1")
+    assert project.reasons() == {"count": "output state.json was changed"}
 
 
 def test_a_module_that_changed_while_it_ran_makes_the_result_not_count(project: Project):
