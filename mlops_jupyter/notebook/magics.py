@@ -44,12 +44,21 @@ class MlopsMagics(Magics):
         face = NotebookFace({**self.shell.user_ns, **(local_ns or {})}, self.shell.user_ns)
         line, muted = _without_semicolon(line)
         words, bound_to = _without_output(read_line(line, face.evaluate))
+        if cell is not None and words and words[0].text == "step":
+            return self._run_step(words, face, cell)
         if cell is not None:
             words = _with_cell(words, lambda: Word("cell", tracked_cell(self.shell, cell)))
         result = command_line.run(words, face)
         if bound_to:
             self.shell.user_ns[bound_to] = result
         return None if muted else result
+
+    def _run_step(self, words: list[Word], face: NotebookFace, cell: str) -> None:
+        """Declare a step where no cell was typed, in a notebook saved as a script, and run the rest."""
+        script = tracked_cell(self.shell, cell)
+        command_line.run(words, face)
+        if script.run:
+            script.run()
 
 
 def _help() -> str:

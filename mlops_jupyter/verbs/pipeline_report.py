@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _MOST_ROWS: Final = 60
 _MOST_ODD, _MOST_LONG = 30, 10
 _MOST_LANES: Final = 8  # in a text; more are none
+_MLFLOW_ID: Final = 32
 _LONGEST: Final = 60  # letters of a value
 
 
@@ -153,7 +154,7 @@ class RunReport(Result):
         if record.git:
             changed = " with changes" if record.git.get("dirty") else ""
             yield "commit", f"{str(record.git.get('commit', ''))[:12]}{changed}"
-        if record.mlflow_run:
+        if len(record.mlflow_run) == _MLFLOW_ID:  # else a word for that it is not shown there
             yield "in MLflow", record.mlflow_run
         executed = [step.executed for step in record.steps if step.executed and not step.from_run]
         if executed:

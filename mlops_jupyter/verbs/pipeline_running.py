@@ -141,6 +141,7 @@ def verify(
     *,
     parameters: Annotated[Assignments | None, Spelled("parameter", "p")] = None,
     until: StepName | None = None,
+    jobs: int = 2,
 ) -> VerifyReport:
     """Run the pipeline twice from nothing, and say which step does not give the same again.
 
@@ -155,6 +156,8 @@ def verify(
         Of the pipeline: ``-p month=2``.
     until : StepName, optional
         Verify this step and what it needs, and nothing else.
+    jobs : int
+        How many steps at once.
 
     Returns
     -------
@@ -163,8 +166,10 @@ def verify(
 
     Raises
     ------
+    UsageError
+        If the file is wrong; every mistake in it is named with its line. Nothing is run then.
     StepError
-        If a step failed in one of the runs.
+        If it was stopped.
 
     Examples
     --------
@@ -176,8 +181,7 @@ def verify(
 
     pipeline = read(file, parameters)
     with progress(f"verify {pipeline.name}") as report:
-        found = verify_pipeline(pipeline, until=until, report=report)
-    return VerifyReport(pipeline.name, found)
+        return VerifyReport(verify_pipeline(pipeline, until=until, jobs=jobs, report=report))
 
 
 def read(file: str | None, parameters: Assignments | None) -> Pipeline:

@@ -1,16 +1,16 @@
 """Words become the call of a function: places, options, lists, types, live objects; a mistake is named."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import pandas as pd
 import pytest
 
 from mlops_jupyter.errors import UsageError
-from mlops_jupyter.verbs import command_line
+from mlops_jupyter.verbs import command_line, table
 from mlops_jupyter.verbs.help import help_for, usage
 from mlops_jupyter.verbs.table import read_command
-from mlops_jupyter.verbs.types import Data, Live, Model, ModelName, Target
-from mlops_jupyter.verbs.words import NOTHING, read_line
+from mlops_jupyter.verbs.types import Assignments, Data, Live, Model, ModelName, Spelled, Target
+from mlops_jupyter.verbs.words import NOTHING, read_arguments, read_line
 
 FRAME = pd.DataFrame({"distance": [1], "late": [0]})
 SPACE = {"pipe": object(), "train": FRAME, "y": [0], "distance": [1], "names": ["a", "b"]}
@@ -144,3 +144,85 @@ def test_a_mistake_is_named_before_anything_is_tried(line, message):
     with pytest.raises(UsageError) as failure:
         call(line)
     assert message in str(failure.value)
+
+
+def arrange(
+    *,
+    parameters: Annotated[Assignments | None, Spelled("parameter", "p")] = None,
+    inputs: list[str] | None = None,
+    limit: int = 3,
+):
+    """Arrange it."""
+    return dict(locals())
+
+
+ARRANGE = read_command("arrange", "track", arrange)
+
+
+def arranged(line):
+    words = read_line(line, lambda source: eval(source, {"month": 2, "given": {"depth": [3, 5]}}))
+    return command_line.call(command_line.parse(ARRANGE, words), Notebook())
+
+
+@pytest.mark.parametrize(
+    ("line", "values"),
+    [
+        ("-p month=2", {"month": "2"}),
+        ("-p month=2 --parameter depth=5 -p=name=a=b", {"month": "2", "depth": "5", "name": "a=b"}),
+        ("-p 'title=a, b' -p empty=", {"title": "a, b", "empty": ""}),
+        ("-p month={month}", {"month": "2"}),
+        ("-p {given} -p month=2", {"depth": [3, 5], "month": "2"}),
+    ],
+)
+def test_values_by_name_are_gathered(line, values):
+    assert arranged(line)["parameters"] == values
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("-p month", "--parameter wants name=value, not 'month'"),
+        ("-p =2", "--parameter wants name=value, not '=2'"),
+        ("-p a=1 -p a=2", "--parameter a is given twice"),
+        ("-p", "-p needs a value"),
+        ("-q a=1", "arrange has no option -q"),
+    ],
+)
+def test_a_mistake_in_values_by_name_is_named(line, message):
+    with pytest.raises(UsageError) as failure:
+        arranged(line)
+    assert message in str(failure.value)
+
+
+def test_a_list_takes_the_words_behind_it_where_no_word_stands_alone():
+    assert arranged("--inputs a.csv b.csv --limit 4 --inputs c.csv")["inputs"] == ["a.csv", "b.csv", "c.csv"]
+    with pytest.raises(UsageError, match="does not know what to do with '5'"):
+        arranged("--inputs a.csv --limit 4 5")
+
+
+def test_help_shows_how_values_by_name_are_written():
+    assert usage(ARRANGE).startswith("arrange [-p/--parameter NAME=VALUE]")
+
+
+def test_a_verb_of_two_words_is_called_by_both():
+    name, rest = command_line.verb_of(read_arguments(["pipeline", "runs", "delays"]))
+    assert (name, rest[0].text) == ("pipeline runs", "delays")
+    assert command_line.verb_of(read_arguments(["audit", "--limit"]))[0] == "audit"
+
+
+@pytest.mark.parametrize("words", [["pipeline"], ["pipeline", "--help"], ["pipeline", "-h"]])
+def test_the_first_word_alone_lists_the_verbs_behind_it(words):
+    answer = command_line.run(read_arguments(words), Notebook())
+    assert answer.headline == f"pipeline: {table.GROUPS['pipeline']}"
+    assert [name for name, _ in answer.verbs] == [n for n in table.MODULES if n.startswith("pipeline ")]
+    assert "pipeline run" in str(answer)
+
+
+def test_a_verb_of_two_words_has_help():
+    answer = command_line.run(read_arguments(["pipeline", "run", "--help"]), Notebook())
+    assert answer.usage.startswith("pipeline run [FILE] [-p/--parameter NAME=VALUE] [--until STEP]")
+
+
+def test_an_unknown_second_word_names_the_nearest():
+    with pytest.raises(UsageError, match="there is no verb 'pipeline rnu'; did you mean run"):
+        command_line.run(read_arguments(["pipeline", "rnu"]), Notebook())
