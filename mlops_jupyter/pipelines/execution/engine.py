@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_jupyter.pipelines.execution.attempt import Attempt
+from mlops_jupyter.pipelines.execution.failures import StepError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +53,11 @@ class StepEngine:
         manager.notebook_start()
         try:
             asyncio.run(StepClient(manager, attempt, kernel_name).run())
+        except StepError as error:
+            failure = error.failure
+            marks = {"kind": failure.kind, "message": failure.message, "cell": failure.cell}
+            nb.metadata.papermill.update(exception=True, failure=marks)
+            raise
         finally:
             manager.notebook_complete()
             attempt.save(nb, True)
