@@ -189,8 +189,9 @@ def below(folder: Path, name: str) -> Iterator[str]:
             continue
         walked.add((status.st_dev, status.st_ino))
         folders[:] = sorted(set(folders) - LEFT_OUT)
+        inside = name_in(folder, Path(at))
         for each in files:
-            yield name_in(folder, Path(at, each))
+            yield each if inside == "." else f"{inside}/{each}"
 
 
 def name_in(folder: Path, path: Path) -> str:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from mlops_jupyter.pipelines.records.run import StepRecord
 
 UNSET = ""
+# what a notebook that names no kernel runs in, and Jupyter writes into it when it is saved
+PLAIN_PYTHON = "python3"
 
 
 def without(_kernel: str) -> str:
@@ -61,7 +63,7 @@ def fingerprint(
         The notebook as it was when the run began; itself when left out.
     """
     known = previous.fingerprint.modules if previous and previous.fingerprint else {}
-    kernel = step.kernel or told(contents, step.notebook, source, kernel_of)
+    kernel = step.kernel or told(contents, step.notebook, source, kernel_of) or PLAIN_PYTHON
     return Fingerprint(
         code=told(contents, step.notebook, source, code_digest),
         parameters={name: json_of(value) for name, value in step.parameters.items()},

@@ -116,6 +116,11 @@ def test_markdown_and_outputs_of_a_notebook_are_no_change(chain: Project):
     assert chain.reasons() == {}
 
 
+def test_that_jupyter_names_the_kernel_is_no_change(chain: Project):
+    write(chain.folder / "train.ipynb", notebook_text("pass", kernel=""))
+    assert chain.reasons() == {}
+
+
 def test_a_file_written_anew_with_the_same_content_is_no_change(chain: Project):
     chain.write("raw/a.csv", "1")
     chain.write("model/model.skops", "train")
