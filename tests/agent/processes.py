@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from mlops_jupyter.serving.processes import find_process
+from mlops_jupyter.serving.processes import find_process, wait_for_end
 from mlops_jupyter.store.firings import claim, firings
 
 if TYPE_CHECKING:
@@ -55,10 +55,11 @@ def agent(store: Ledger, *more: str, kill_at: str = "") -> Iterator[subprocess.P
 
 def end_attendants(store: Ledger) -> None:
     for firing in firings(store):
-        attendant = find_process({"pid": firing.pid, "token": firing.token})
+        attendant = find_process({"pid": firing.pid or 0, "token": firing.token})
         if attendant:
             with contextlib.suppress(psutil.Error):
                 attendant.kill()
+            wait_for_end([attendant], PATIENCE)
 
 
 def attend(store: Ledger, firing: Firing, token: str, kill_at: str = "") -> int:

@@ -14,6 +14,7 @@ from mlops_jupyter.errors import UnavailableError
 from mlops_jupyter.serving.processes import end_processes, find_process
 from mlops_jupyter.store.direct import Ledger
 from mlops_jupyter.store.leases import living_agent
+from mlops_jupyter.store.workspace import explained
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,12 +50,13 @@ def start_agent(workspace: Workspace) -> Lease:
     """Start an agent and wait for its lease; of several that want one at once, one starts it."""
     import filelock
 
-    log = log_file(workspace)
-    try:
-        with filelock.FileLock(log.with_name("start.lock"), timeout=STARTED_WITHIN):
-            return found_agent(workspace) or spawned(workspace)
-    except filelock.Timeout as failure:
-        raise UnavailableError("the agent did not start", "another process is starting it") from failure
+    lock = log_file(workspace).with_name("start.lock")
+    with explained(workspace.root):
+        try:
+            with filelock.FileLock(lock, timeout=STARTED_WITHIN):
+                return found_agent(workspace) or spawned(workspace)
+        except filelock.Timeout as failure:
+            raise UnavailableError("the agent did not start", "another process is starting it") from failure
 
 
 def spawned(workspace: Workspace) -> Lease:
@@ -95,8 +97,7 @@ def stop_agent(workspace: Workspace) -> Lease | None:
 def become_agent(workspace: Workspace) -> NoReturn:
     """Turn this process into the agent, in the foreground: for systemd, or a container."""
     sys.stdout.flush()
-    os.environ.update(environment_for(workspace))
-    os.execv(sys.executable, agent_command(workspace, "--stays"))
+    os.execve(sys.executable, agent_command(workspace, "--stays"), environment_for(workspace))
 
 
 def agent_command(workspace: Workspace, *more: str) -> list[str]:
@@ -119,8 +120,6 @@ def log_file(workspace: Workspace) -> Path:
     WorkspaceError
         When the workspace cannot be written.
     """
-    from mlops_jupyter.store.workspace import explained
-
     folder = workspace.root / "agent"
     with explained(workspace.root):
         folder.mkdir(mode=0o700, exist_ok=True)
