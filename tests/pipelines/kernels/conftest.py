@@ -59,18 +59,18 @@ async def talked(manager: Any, work: Callable[[Talk], Any]) -> Any:
 
 @dataclass(frozen=True)
 class Notebooks:
-    """A folder with a notebook, and kernels for it."""
+    """A folder with a notebook, kernels for it, and their environment."""
 
     folder: Path
     kernels: Kernels
+    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
 
     def step(self, *warm: str, **fields: Any) -> Step:
         return Step("a", self.folder / "step.ipynb", warm=warm, **fields)
 
-    def manager(
-        self, *warm: str, environment: Mapping[str, str] = os.environ, cwd: Path | None = None
-    ) -> Any:
-        return self.kernels.manager(self.step(*warm), environment, cwd or self.folder)
+    def manager(self, *warm: str, **where: Any) -> Any:
+        wanted = {"environment": self.environment, "cwd": self.folder} | where
+        return self.kernels.manager(self.step(*warm), **wanted)
 
     async def talked(self, work: Callable[[Talk], Any], *warm: str, **where: Any) -> Any:
         """Return what comes of a talk with a new kernel, while others run."""
