@@ -42,8 +42,6 @@ class Order:
         Whether MLflow is to show it.
     tracking : str or None
         The address of MLflow that was set; None for the workspace's own.
-    hash_seed : str
-        ``PYTHONHASHSEED`` of every kernel; empty for the default.
     """
 
     pipeline: Pipeline
@@ -57,4 +55,3 @@ class Order:
     hash_seed: str = ""
     mirror: bool = True
     tracking: str | None = None
-    hash_seed: str = ""

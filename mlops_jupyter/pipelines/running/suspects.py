@@ -78,13 +78,14 @@ def suspects(cells: Iterable[tuple[int, str]]) -> list[Suspect]:
     []
     """
     found: list[Suspect] = []
-    seeded = False
+    seeded, sets = False, set[str]()
     for number, source in cells:
         tree = tree_of(source)
         if tree is None:
             continue
         seeded = seeded or any(SETS_A_SEED.search(name) and call.args for name, call in _calls(tree))
-        found += [Suspect(number, kind, _line(node)) for kind, node in _in_tree(tree, seeded)]
+        sets |= _names_of_sets(tree)
+        found += [Suspect(number, kind, _line(node)) for kind, node in _in_tree(tree, seeded, sets)]
     return found
 
 
@@ -103,13 +104,13 @@ def _last(func: ast.expr) -> str:
     return f".{func.attr}" if isinstance(func, ast.Attribute) else ""
 
 
-def _in_tree(tree: ast.Module, seeded: bool) -> list[tuple[str, ast.AST]]:
+def _in_tree(tree: ast.Module, seeded: bool, sets: set[str]) -> list[tuple[str, ast.AST]]:
     made: list[tuple[str, ast.AST]] = [
         (kind, node) for name, node in _calls(tree) if (kind := _kind(name, node, seeded))
     ]
     calm = _put_in_order(tree)
     made = [(kind, node) for kind, node in made if kind != "order of files" or id(node) not in calm]
-    made += [("order of sets", node) for node in _sets_gone_through(tree) if id(node) not in calm]
+    made += [("order of sets", node) for node in _sets_gone_through(tree, sets) if id(node) not in calm]
     return sorted(made, key=lambda found: (found[1].lineno, found[1].col_offset))  # type: ignore[attr-defined]
 
 
@@ -137,19 +138,31 @@ def _is_seeded(call: ast.Call) -> bool:
 def _put_in_order(tree: ast.AST) -> set[int]:
     """Return what stands within ``sorted(…)`` or the like, where no order counts."""
     calm = [node for name, node in _calls(tree) if name in ORDERED_BY]
-    return {id(inner) for node in calm for inner in ast.walk(node)}
+    return {id(inner) for node in calm for argument in node.args for inner in ast.walk(argument)}
 
 
-def _sets_gone_through(tree: ast.AST) -> Iterator[ast.expr]:
+def _sets_gone_through(tree: ast.AST, sets: set[str]) -> Iterator[ast.expr]:
     for node in ast.walk(tree):
-        if isinstance(node, ast.For | ast.comprehension) and _is_set(node.iter):
+        if isinstance(node, ast.For | ast.comprehension) and _is_set(node.iter, sets):
             yield node.iter
         elif isinstance(node, ast.Call) and (
             dotted(node.func) in {"list", "tuple"} or _last(node.func) == ".join"
         ):
-            yield from (argument for argument in node.args[:1] if _is_set(argument))
+            yield from (argument for argument in node.args[:1] if _is_set(argument, sets))
 
 
-def _is_set(node: ast.expr) -> bool:
+def _names_of_sets(tree: ast.AST) -> set[str]:
+    return {
+        target.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and _is_set(node.value, set())
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+
+
+def _is_set(node: ast.expr, sets: set[str]) -> bool:
+    if isinstance(node, ast.Name):
+        return node.id in sets
     called = isinstance(node, ast.Call) and dotted(node.func) in {"set", "frozenset"}
     return called or isinstance(node, ast.Set | ast.SetComp)

@@ -236,7 +236,7 @@ def _judged(
 
 
 def _blamed(executed: Path | None, shown: int | None) -> tuple[int | None, str, str]:
-    """Return the cell where two runs most likely part: the first suspect before what shows it, else that itself."""
+    """Return the cell where two runs most likely part: the first suspect, else the one that shows it."""
     sources = {number: source_of(cell) for number, cell in code_cells(executed)} if executed else {}
     found = suspects(sources.items())
     early = [suspect for suspect in found if shown is None or suspect.cell <= shown]

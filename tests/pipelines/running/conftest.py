@@ -15,6 +15,7 @@ from mlops_jupyter.store.direct import Ledger
 from mlops_jupyter.store.workspace import Workspace, open_workspace
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from mlops_jupyter.pipelines.records.run import RunRecord
@@ -54,8 +55,8 @@ class Project:
     def run(self, given: dict | None = None, **options) -> RunRecord:
         return run_pipeline(read_pipeline(self.file, given or {}), workspace=self.workspace, **options)
 
-    def path(self, name: str) -> Path:
-        return self.folder / name
+    def path(self, *names: str) -> Path:
+        return self.folder.joinpath(*names)
 
 
 @pytest.fixture
@@ -63,3 +64,13 @@ def project(tmp_path, monkeypatch) -> Project:
     monkeypatch.setenv("MLOPS_HOME", str(tmp_path / "project" / ".mlops"))
     (tmp_path / "project").mkdir()
     return Project(tmp_path / "project", open_workspace())
+
+
+@pytest.fixture(scope="module")
+def shared_project(tmp_path_factory) -> Iterator[Project]:
+    """A project whose one costly run many tests look at."""
+    folder = tmp_path_factory.mktemp("shared") / "project"
+    folder.mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLOPS_HOME", str(folder / ".mlops"))
+        yield Project(folder, open_workspace())
