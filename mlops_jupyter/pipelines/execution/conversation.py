@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import tempfile
 import time
 from contextlib import asynccontextmanager, suppress
@@ -25,6 +24,7 @@ START_SECONDS: Final = 120.0
 LOOK_SECONDS: Final = 0.25
 HEARD_SECONDS: Final = 0.05
 KEPT_BYTES: Final = 4000
+KILLED: Final = -9
 
 
 def manager_of(make: Callable[[str], Any], name: str) -> Any:
@@ -170,7 +170,7 @@ async def end(client: Any, manager: Any, seconds: float) -> None:
 async def kill(manager: Any) -> None:
     """End the kernel's process and those that it started, at once."""
     if manager.has_kernel:
-        await manager.signal_kernel(signal.SIGKILL)
+        await manager.provisioner.kill()
         await gone(manager, START_SECONDS)
 
 
@@ -188,7 +188,7 @@ async def gone(manager: Any, seconds: float) -> bool:
 async def death(manager: Any, before: Look, last: Look) -> Failure:
     """Return why a kernel is dead."""
     code = await exit_code(manager)
-    return of_death(code, code == -signal.SIGKILL and starved(before, last, kills()), last.held)
+    return of_death(code, code == KILLED and starved(before, last, kills()), last.held)
 
 
 async def exit_code(manager: Any) -> int | None:

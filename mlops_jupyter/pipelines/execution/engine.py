@@ -36,6 +36,13 @@ class StepEngine:
     ) -> NotebookNode:
         """Run the notebook; papermill calls this.
 
+        Returns
+        -------
+        NotebookNode
+            The executed notebook. An empty one to a step's own process, which has it saved already: papermill
+            would check it once more, write it nowhere, and take every error that it shows for a failure,
+            those that its author expects too.
+
         Raises
         ------
         StepError
@@ -47,7 +54,8 @@ class StepEngine:
         from mlops_jupyter.pipelines.execution.marks import StepManager
 
         manager = StepManager(nb, output_path, log_output, progress_bar, autosave_cell_every)
-        attempt = options.pop("attempt", None) or plain_attempt(manager.write)
+        of_step = options.pop("attempt", None)
+        attempt = of_step or plain_attempt(manager.write)
         without_old_parameters(nb)
         nb.metadata.papermill.update(attempt.marks)
         manager.notebook_start()
@@ -61,7 +69,7 @@ class StepEngine:
         finally:
             manager.notebook_complete()
             attempt.save(nb, True)
-        return nb
+        return type(nb)(cells=[], metadata={}, nbformat=4, nbformat_minor=5) if of_step else nb
 
     @classmethod
     def nb_kernel_name(cls, nb: NotebookNode, name: str | None = None) -> str:

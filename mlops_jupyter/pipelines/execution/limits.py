@@ -6,7 +6,7 @@ import asyncio
 import signal
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from mlops_jupyter.pipelines.execution.failures import StepError, StepStopped
@@ -50,12 +50,14 @@ def heeding(stop: Callable[[], None]) -> Iterator[None]:
     loop = asyncio.get_running_loop()
     before = {number: signal.getsignal(number) for number in STOPPING}
     for number in STOPPING:
-        loop.add_signal_handler(number, stop)
+        with suppress(NotImplementedError):  # Windows: Ctrl-C raises in the middle of things
+            loop.add_signal_handler(number, stop)
     try:
         yield
     finally:
         for number, handler in before.items():
-            loop.remove_signal_handler(number)
+            with suppress(NotImplementedError):
+                loop.remove_signal_handler(number)
             signal.signal(number, handler)
 
 

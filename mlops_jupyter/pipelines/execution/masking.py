@@ -6,12 +6,15 @@ import base64
 import html
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, quote_plus
 
+from mlops_jupyter.errors import MlopsError
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
 MASK: Final = "***"
 SHORT: Final = 4
@@ -45,19 +48,31 @@ class Mask:
         return [self.tree(each) for each in value] if isinstance(value, list | tuple) else value
 
 
-def mask_of(references: Mapping[str, str]) -> Mask:
+def mask_of(declared: Iterable[str], others: Iterable[str] = ()) -> Mask:
     """Return what masks the secrets that a step may read.
+
+    Parameters
+    ----------
+    declared : iterable of str
+        References.
+    others : iterable of str
+        What may be references too; what is at none of them is no secret.
 
     Raises
     ------
     MlopsError
-        When one of them cannot be found.
+        When a declared one cannot be found.
     """
-    if not references:
+    declared, others = list(declared), list(others)
+    if not declared and not others:
         return Mask()
     from mlops_jupyter.pipelines.definition.secrets import resolve_secret
 
-    return masking(resolve_secret(reference) for reference in references.values())
+    secrets = [resolve_secret(reference) for reference in declared]
+    for reference in others:
+        with suppress(MlopsError):
+            secrets.append(resolve_secret(reference))
+    return masking(secrets)
 
 
 def masking(secrets: Iterable[str]) -> Mask:

@@ -16,7 +16,7 @@ from mlops_jupyter.pipelines.execution.loading import kernel_and_language, load_
 from mlops_jupyter.pipelines.execution.local_code import named
 from mlops_jupyter.pipelines.execution.masking import Mask, mask_of
 from mlops_jupyter.pipelines.execution.saving import EXECUTED, save_notebook
-from mlops_jupyter.pipelines.execution.surroundings import environment_of, write_about
+from mlops_jupyter.pipelines.execution.surroundings import environment_of, given_as_parameters, write_about
 from mlops_jupyter.pipelines.execution.values import finite
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def run_step(job: StepJob, kernels: Kernels | None, tell: Callable[[Progress], N
     began, seen, mask = time.monotonic(), Seen(), Mask()
     failure, stopped = None, False
     try:
-        mask = mask_of(job.step.secrets)
+        mask = mask_of(job.step.secrets.values(), given_as_parameters(job.step))
         run_notebook(job, kernels, masked_tell(tell, mask), mask, seen)
         failure = missing_outputs(job)
     except StepStopped:
@@ -109,8 +109,6 @@ def run_notebook(
                 progress_bar=False,
                 attempt=attempt,
             )
-    except papermill.PapermillExecutionError:
-        pass  # it counts every error that a notebook shows, expected ones too; ours are raised as StepError
     except papermill.PapermillException as error:
         raise StepError(Failure("runner", one_line(str(error)))) from error
     finally:

@@ -11,9 +11,11 @@ from mlops_jupyter.pipelines.execution.values import VARIABLE
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from mlops_jupyter.pipelines.definition.pipeline import Step
     from mlops_jupyter.pipelines.execution.job import StepJob
 
 ABOUT: Final = "step.json"
+PLAINLY_SECRET: Final = ("env:", "keyring:")  # a text that begins with file: may be the address of anything
 THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
@@ -26,6 +28,12 @@ def environment_of(job: StepJob) -> dict[str, str]:
     return {**os.environ, **threads, **seed, **told}
 
 
+def given_as_parameters(step: Step) -> dict[str, str]:
+    """Return references of secrets that are values of parameters, each by itself: ``env:TOKEN``."""
+    texts = [value for value in step.parameters.values() if isinstance(value, str)]
+    return {text: text for text in texts if text.startswith(PLAINLY_SECRET)}
+
+
 def write_about(job: StepJob) -> Path:
     """Write what the notebook may ask for. Of secrets only where they are."""
     file = job.folder / ABOUT
@@ -35,7 +43,7 @@ def write_about(job: StepJob) -> Path:
         "step": job.step.name,
         "attempt": job.attempt,
         "values": dict(job.values),
-        "secrets": dict(job.step.secrets),
+        "secrets": {**given_as_parameters(job.step), **job.step.secrets},
     }
     file.write_text(json.dumps(about), encoding="utf-8")
     return file

@@ -82,6 +82,15 @@ def test_a_secret_appears_in_nothing_that_a_step_writes_or_tells(
         assert encoded not in shown
 
 
+def test_a_secret_whose_reference_is_a_parameter_may_be_read_and_is_masked(
+    ran: Callable[..., Outcome], tmp_path: Path, secret: str
+):
+    outcome = ran("secret_parameter", parameters={"token": "env:FLIGHTS_TOKEN"})
+    assert outcome.values == {"token": "***"}
+    assert outcome.state == "SUCCEEDED"
+    assert not [file for file in tmp_path.rglob("*") if file.is_file() and secret in file.read_text()]
+
+
 def test_a_secret_that_is_not_there_fails_the_step_before_its_kernel_starts(ran: Callable[..., Outcome]):
     outcome = ran("no_parameters", secrets={"token": "env:NO_SUCH_TOKEN_HERE"})
     assert outcome.failure
