@@ -74,7 +74,7 @@ def run(order: Order, line: Line, wakes: socket.socket) -> None:
         connected(store),  # the last to close the store tidies it up each time: a hundred times the work
         taken_over(store, order.record.pipeline, order.owner),
         alone(folder.parents[1]),
-        Kernels(order.jobs) as kernels,
+        Kernels(order.jobs, forks=not order.hash_seed) as kernels,
         closing(mirror_of(order)) as mirror,
     ):
         prepare(kernels, order)

@@ -1,0 +1,107 @@
+"""Runs as they are shown in a real MLflow, and what becomes of those that MLflow did not take."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+from mlops_jupyter.pipelines.records.history import run_record, unmirrored
+from mlops_jupyter.pipelines.running.mirror import note_of, show_later, wait_for_mirror
+
+LIMIT = 60
+
+
+@pytest.fixture
+def pair(project):
+    """A step that gives a number, and one behind it that fails; both are shown in MLflow."""
+    project.notebook(
+        "good",
+        "from mlops_jupyter.pipelines.execution.values import output",
+        "output('rows', 10 * month)\noutput('name', 'x')",
+        parameters="month = 1",
+    )
+    project.notebook("bad", "raise ValueError('no rows')")
+    project.pipeline(
+        {"good": {}, "bad": {"after": ["good"]}}, parameters={"month": 1}, mlflow=True, name="delays"
+    )
+    return project
+
+
+def shown(project):
+    """Every run of MLflow by what it shows: the step's name, or nothing for the whole."""
+    from mlops_jupyter.registry.connection import client
+
+    mlflow = client(project.workspace)
+    experiment = mlflow.get_experiment_by_name("delays").experiment_id
+    found = mlflow.search_runs([experiment])
+    return mlflow, {each.data.tags.get("mlops.step", ""): each for each in found}
+
+
+def test_a_run_is_shown_with_a_run_below_it_for_each_step_that_ran(pair):
+    record = wait_for_mirror(pair.workspace, pair.run({"month": 3}).id, LIMIT)
+    mlflow, runs = shown(pair)
+    assert set(runs) == {"", "good", "bad"}
+    whole, good, bad = runs[""], runs["good"], runs["bad"]
+    assert record.mlflow_run == whole.info.run_id
+    assert whole.data.tags["mlops.run"] == record.id
+    assert (whole.info.status, good.info.status, bad.info.status) == ("FAILED", "FINISHED", "FAILED")
+    assert {good.data.tags["mlflow.parentRunId"], bad.data.tags["mlflow.parentRunId"]} == {whole.info.run_id}
+    assert (good.data.params, good.data.metrics["rows"]) == ({"month": "3"}, 30.0)
+    assert good.data.metrics["step.seconds"] == pytest.approx(record.step("good").seconds)
+    assert good.info.start_time == round(record.step("good").started.timestamp() * 1000)
+    assert good.data.tags["mlops.code"] == record.step("good").fingerprint.code
+    assert bad.data.tags["mlops.failure"] == "error: ValueError: no rows"
+    assert whole.data.metrics["steps failed"] == 1
+    files = {each.path for each in mlflow.list_artifacts(good.info.run_id)}
+    assert files == {"executed.ipynb", "made_from.json", "values.json"}
+    assert {each.path for each in mlflow.list_artifacts(whole.info.run_id)} == {
+        "environment.json",
+        "pipeline.yaml",
+        "steps.json",
+    }
+    kept = json.loads(Path(mlflow.download_artifacts(whole.info.run_id, "environment.json")).read_text())
+    assert "mlflow" in kept
+
+
+def test_a_run_that_mlflow_does_not_take_is_noted_and_shown_when_it_does(pair, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    monkeypatch.setenv("MLOPS_TRACKING_URI", f"http://127.0.0.1:{port}")
+    run = pair.run()
+    record = wait_for_mirror(pair.workspace, run.id, LIMIT)
+    assert (run.step("good").state, record.mlflow_run) == ("SUCCEEDED", "")
+    assert f"MLflow at http://127.0.0.1:{port} does not answer" in note_of(pair.workspace, record)
+    assert [each.id for each in unmirrored(pair.store)] == [run.id]
+    monkeypatch.delenv("MLOPS_TRACKING_URI")
+    pair.path(".mlops/pipelines/delays/runs", run.id, "mirror.note").unlink()
+    show_later(pair.workspace)
+    record = wait_for_mirror(pair.workspace, run.id, LIMIT)
+    _, runs = shown(pair)
+    assert record.mlflow_run == runs[""].info.run_id
+    assert unmirrored(pair.store) == []
+
+
+def test_what_an_earlier_mirror_began_is_completed_and_not_made_twice(pair):
+    from mlops_jupyter.pipelines.running.mirroring import Glass
+
+    record = pair.run()
+    half = Glass(pair.workspace)
+    half.show(record)
+    wait_for_mirror(pair.workspace, record.id, LIMIT)
+    again = Glass(pair.workspace).show(record)
+    _, runs = shown(pair)
+    assert set(runs) == {"", "good", "bad"}
+    assert again == runs[""].info.run_id
+
+
+def test_a_run_that_had_nothing_to_do_is_not_shown(pair):
+    pair.notebook("bad", "'good now'")
+    pair.pipeline({"good": {}, "bad": {"after": ["good"]}}, mlflow=False)
+    pair.run()
+    pair.pipeline({"good": {}, "bad": {"after": ["good"]}}, mlflow=True)
+    assert {step.state for step in pair.run().steps} == {"SKIPPED"}
+    assert run_record(pair.store).mlflow_run == "none"
+    assert unmirrored(pair.store) == []
