@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timezone
 from pathlib import Path
@@ -201,3 +203,24 @@ def test_a_second_pipeline_of_a_name_cannot_begin(ledger: Ledger, tmp_path: Path
     with pytest.raises(ConflictError, match="both named delays"):
         begin_run(ledger, a_run(2))
     assert len(runs(ledger)) == 1
+
+
+SAVE = """
+import sys
+from pathlib import Path
+from mlops_jupyter.pipelines.records.history import save_step
+from mlops_jupyter.pipelines.records.run import StepRecord
+from mlops_jupyter.store.direct import Ledger
+from mlops_jupyter.store.workspace import Workspace
+root, run, who = sys.argv[1:]
+for number in range(20):
+    save_step(Ledger(Workspace(Path(root))), run, StepRecord(f"{who}{number}", "RUNNING"))
+"""
+
+
+def test_processes_that_save_steps_at_once_lose_none(ledger: Ledger):
+    begin_run(ledger, run := a_run(1))
+    command = [sys.executable, "-c", SAVE, str(ledger.workspace.root), run.id]
+    processes = [subprocess.Popen([*command, who]) for who in "abc"]
+    assert [process.wait() for process in processes] == [0, 0, 0]
+    assert len(run_record(ledger).steps) == 60

@@ -75,7 +75,7 @@ def possible(links: Mapping[str, str], nodes: list[Node]) -> dict[str, str]:
 
 def result(made_from: tuple[Any, ...]) -> int:
     """Return what a step makes of what it reads: often the same of another."""
-    return sum(sum(map(ord, repr(each))) for each in made_from) % 3
+    return sum(sum(map(ord, repr(each))) for each in made_from) % 2
 
 
 @cache
@@ -200,7 +200,8 @@ class Pipelines(RuleBasedStateMachine):
     def given(self, node: Node, link: str) -> object:
         if node.writes or link == "value":
             return self.disk[node.name]
-        return node.value if node.gives else node.turns
+        # a step that imports gives a second value, which is another each time
+        return node.value if node.gives and not node.imports else node.turns
 
     def read(self, node: Node, files: Mapping[str, str | None], values: Mapping[str, Any]) -> tuple[Any, ...]:
         """Return what a step's notebook reads."""
@@ -214,7 +215,11 @@ class Pipelines(RuleBasedStateMachine):
         node = self.nodes[step.name]
         files = {each.name: self.out(each) for each in self.nodes.values()}
         made = result(
-            self.read(node, files, {name.removesuffix(".v"): each for name, each in values.items()})
+            self.read(
+                node,
+                files,
+                {name.removesuffix(".v"): each for name, each in values.items() if name.endswith(".v")},
+            )
         )
         if node.writes:
             self.put(node, "half" if node.fails else str(made))
@@ -223,7 +228,7 @@ class Pipelines(RuleBasedStateMachine):
         return Outcome(
             "SUCCEEDED",
             1.0,
-            values={"v": made} if node.gives else {},
+            values={"v": made} | ({"turn": node.turns} if node.imports else {}) if node.gives else {},
             reads=tuple(f"{name}.v" for name, link in node.links.items() if link == "value"),
             modules=(str(self.project.folder / "shared.py"),) if node.imports else (),
         )
