@@ -73,7 +73,7 @@ class Overview(Result):
     @property
     def empty(self) -> bool:
         """Whether there is nothing yet."""
-        return not self.models and not self.deployments and not self.runs
+        return not (self.models or self.deployments or self.runs or self.attention)
 
     @property
     def headline(self) -> str:
