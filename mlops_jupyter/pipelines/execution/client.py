@@ -12,7 +12,15 @@ from nbformat.v4 import new_output
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.log import logger
 
-from mlops_jupyter.pipelines.execution.conversation import ask, death, kernel, kill, manager_of, process_id
+from mlops_jupyter.pipelines.execution.conversation import (
+    ask,
+    death,
+    kernel,
+    kill,
+    manager_of,
+    peak_bytes,
+    process_id,
+)
 from mlops_jupyter.pipelines.execution.failures import StepError, first_lines, of_error, of_exit, placed
 from mlops_jupyter.pipelines.execution.job import Failure, Progress
 from mlops_jupyter.pipelines.execution.limits import out_of_memory, out_of_time, told_to_stop
@@ -32,6 +40,7 @@ GRACE_SECONDS: Final = 3.0
 END_SECONDS: Final = 10.0  # by hand Jupyter gives a kernel 5 s
 FIRST_SAVE_SECONDS: Final = 0.5
 SAVE_SECONDS: Final = 2.0
+SILENT: Final = Failure("dead kernel", "the kernel fell silent in the middle of a cell")
 SAVING_SHARE: Final = 20  # saving may take a twentieth of the time
 
 
@@ -46,10 +55,12 @@ class StepClient(PapermillNotebookClient):
         How to run it.
     kernel_name : str
         In which kernel.
+    options
+        Of papermill's own client.
     """
 
-    def __init__(self, manager: StepManager, attempt: Attempt, kernel_name: str) -> None:
-        super().__init__(manager, raise_on_iopub_timeout=True, kernel_name=kernel_name, log=logger)
+    def __init__(self, manager: StepManager, attempt: Attempt, kernel_name: str, **options: Any) -> None:
+        super().__init__(manager, raise_on_iopub_timeout=True, kernel_name=kernel_name, log=logger, **options)
         self.iopub_timeout = 60  # outputs of many megabytes come long after the reply
         self.on_cell_executed = self._heed_exit
         self.attempt, self.seen = attempt, attempt.seen
@@ -149,10 +160,13 @@ class StepClient(PapermillNotebookClient):
             shown = [output for output in cell.outputs if output.output_type == "error"]
             self.judge({"ename": error.ename, "evalue": error.evalue, "traceback": []}, shown)
         except CellTimeoutError as error:
-            raise StepError(
-                Failure("dead kernel", "the kernel fell silent in the middle of a cell")
-            ) from error
+            # papermill's own command may limit a cell; without that it is the end of the outputs that is late
+            late = (
+                Failure("timeout", f"the cell took longer than {self.timeout} s") if self.timeout else SILENT
+            )
+            raise StepError(late) from error
         except DeadKernelError as error:
+            self.seen.peak_bytes = max(self.seen.peak_bytes, peak_bytes(self.km))
             raise StepError(await death(self.km, self.before, self.seen.last)) from error
         else:
             expected = "raises-exception" in cell.metadata.get("tags", [])

@@ -202,6 +202,11 @@ def process_id(manager: Any) -> int | None:
     return getattr(manager.provisioner, "pid", None) if manager and manager.provisioner else None
 
 
+def peak_bytes(manager: Any) -> int:
+    """Return the most memory that an ended kernel had held, where whoever started it was told."""
+    return int(getattr(getattr(manager.provisioner, "process", None), "peak_bytes", 0))
+
+
 def last_words(said: Any) -> str:
     """Return the end of what a kernel's process printed."""
     said.seek(0)

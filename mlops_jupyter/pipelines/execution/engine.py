@@ -15,7 +15,7 @@ from mlops_jupyter.pipelines.execution.attempt import Attempt
 from mlops_jupyter.pipelines.execution.failures import StepError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from nbformat import NotebookNode
 
@@ -54,13 +54,13 @@ class StepEngine:
         from mlops_jupyter.pipelines.execution.marks import StepManager
 
         manager = StepManager(nb, output_path, log_output, progress_bar, autosave_cell_every)
-        of_step = options.pop("attempt", None)
+        of_step = options.get("attempt")
         attempt = of_step or plain_attempt(manager.write)
         without_old_parameters(nb)
         nb.metadata.papermill.update(attempt.marks)
         manager.notebook_start()
         try:
-            asyncio.run(StepClient(manager, attempt, kernel_name).run())
+            asyncio.run(StepClient(manager, attempt, kernel_name, **of_client(log_output, options)).run())
         except StepError as error:
             failure = error.failure
             marks = {"kind": failure.kind, "message": failure.message, "cell": failure.cell}
@@ -84,6 +84,12 @@ class StepEngine:
         from papermill.utils import nb_language
 
         return str(nb_language(nb, language))
+
+
+def of_client(log_output: bool, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what papermill's own command may ask of the client: where outputs go too, seconds for a cell."""
+    asked = {name: options.get(name) for name in ("stdout_file", "stderr_file")}
+    return {**asked, "log_output": log_output, "timeout": options.get("execution_timeout")}
 
 
 def plain_attempt(write: Callable[[], None]) -> Attempt:

@@ -25,6 +25,7 @@ def environment_of(job: StepJob) -> dict[str, str]:
     threads = {name: cpus for name in THREADS if name not in os.environ}
     seed = {"PYTHONHASHSEED": job.hash_seed} if job.hash_seed else {}
     told = {VARIABLE: str(job.folder / ABOUT), "MLOPS_HOME": str(job.workspace)}
+    told["JPY_SESSION_NAME"] = str(job.step.notebook)  # so Jupyter itself tells a kernel whose it is
     return {**os.environ, **threads, **seed, **told}
 
 

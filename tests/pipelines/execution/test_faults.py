@@ -60,14 +60,14 @@ def states(folder: Path) -> list[str]:
 def test_a_disk_that_is_full_fails_the_step_in_one_line_and_leaves_no_half_copy(
     job: Callable[..., StepJob], kernels: Kernels
 ):
-    large = job("large_output")
-    with small_disk(large.folder, "1m"):
-        outcome = run_step(large, kernels, lambda _: None)
-        assert [path.name for path in large.folder.iterdir() if "executed" in path.name] == []
+    full = job("no_parameters")
+    with small_disk(full.folder, "4k"):
+        outcome = run_step(full, kernels, lambda _: None)
+        assert [path.name for path in full.folder.iterdir() if "executed" in path.name] == []
     assert outcome.failure
     assert outcome.failure.kind == "disk"
     assert outcome.failure.message == (
-        f"the disk of {large.folder} is full; free some space: %mlops pipeline clean"
+        f"the disk of {full.folder} is full; free some space: %mlops pipeline clean"
     )
 
 
