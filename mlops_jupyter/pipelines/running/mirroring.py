@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -20,16 +21,17 @@ from mlops_jupyter.store.workspace import Workspace
 
 from .folders import KEPT_FILE, run_folder
 from .mirror import NOTE
-from .mlflow_runs import WHOLE, made_before, show, shown_run, shown_steps
+from .mlflow_runs import WHOLE, made_before, show, shown_run, shown_step, steps_that_ran
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from mlops_jupyter.pipelines.records.run import RunRecord
+    from mlops_jupyter.pipelines.records.run import RunRecord, StepRecord
 
 LOCK: Final = "mirror.lock"
-# MLflow knows how to do without them, and is imported in less than two thirds of the time
-NOT_NEEDED: Final = ("pandas", "polars", "scipy", "sklearn")
+# MLflow knows how to do without them, and is imported in less than two thirds of the time; the last checks
+# formats in JSON Schema, which a notebook has none of (jsonschema#1428)
+NOT_NEEDED: Final = ("pandas", "polars", "scipy", "sklearn", "rfc3987_syntax")
 AT_MOST: Final = 20
 NEWS_BYTES: Final = 4096
 LOWEST: Final = 19
@@ -134,9 +136,10 @@ class Glass:
             self._made[record.id] = made
             kept = folder_of(self._workspace, record) / KEPT_FILE
             show(client, experiment, shown_run(record, self._installed(record), [kept]), made)
-            for step in shown_steps(record):
+            for step in steps_that_ran(record):
                 if (record.id, step.name) not in self._finished:
-                    show(client, experiment, step, made)
+                    make_page(step)
+                    show(client, experiment, shown_step(record, step), made)
                     self._finished.add((record.id, step.name))
         return made[WHOLE]
 
@@ -159,6 +162,16 @@ class Glass:
         with reading(Ledger(self._workspace)) as connection:
             found = remembered(connection, digests[0]) if digests else None
         return found.packages if found else {}
+
+
+def make_page(step: StepRecord) -> None:
+    """Make the page of an executed notebook; one that nbconvert cannot show is kept as it is."""
+    from mlops_jupyter.pipelines.execution.page import page
+
+    if step.executed and step.executed.exists() and not step.executed.with_suffix(".html").exists():
+        with suppress(Exception), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            page(step.executed)
 
 
 def import_lightly() -> None:

@@ -97,11 +97,11 @@ def steps_of(record: RunRecord) -> dict[str, Any]:
     return {"steps": [told_of(step) for step in record.steps], "needs": dict(record.needs)}
 
 
-def shown_steps(record: RunRecord) -> Iterator[Shown]:
-    """Yield the steps that have run so far as MLflow is to show them."""
+def steps_that_ran(record: RunRecord) -> Iterator[StepRecord]:
+    """Yield the steps that have run so far, and are over."""
     for step in record.steps:
         if step.state in RAN and step.started:
-            yield shown_step(record, step)
+            yield step
 
 
 def shown_step(record: RunRecord, step: StepRecord) -> Shown:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 from pathlib import Path
 
@@ -10,13 +11,26 @@ import pytest
 
 from mlops_jupyter.pipelines.records.history import run_record, unmirrored
 from mlops_jupyter.pipelines.running.mirror import note_of, show_later, wait_for_mirror
+from mlops_jupyter.store.workspace import Workspace
 
 LIMIT = 60
 
 
+@pytest.fixture(scope="module")
+def new_database(tmp_path_factory):
+    """MLflow's database with its tables, which take seconds to make."""
+    from mlops_jupyter.registry.connection import client
+
+    workspace = Workspace(tmp_path_factory.mktemp("mlflow") / ".mlops")
+    workspace.root.mkdir()
+    client(workspace)
+    return workspace.root / "mlflow.db"
+
+
 @pytest.fixture
-def pair(project):
+def pair(project, new_database):
     """A step that gives a number, and one behind it that fails; both are shown in MLflow."""
+    shutil.copyfile(new_database, project.workspace.root / "mlflow.db")
     project.notebook(
         "good",
         "from mlops_jupyter.pipelines.execution.values import output",
@@ -56,7 +70,7 @@ def test_a_run_is_shown_with_a_run_below_it_for_each_step_that_ran(pair):
     assert bad.data.tags["mlops.failure"] == "error: ValueError: no rows"
     assert whole.data.metrics["steps failed"] == 1
     files = {each.path for each in mlflow.list_artifacts(good.info.run_id)}
-    assert files == {"executed.ipynb", "made_from.json", "values.json"}
+    assert files == {"executed.ipynb", "executed.html", "made_from.json", "values.json"}
     assert {each.path for each in mlflow.list_artifacts(whole.info.run_id)} == {
         "environment.json",
         "pipeline.yaml",
