@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from mlops_jupyter.pipelines.definition.fields import (
@@ -173,7 +173,7 @@ def _with_defaults(
     """Return a step's checked fields over those of the defaults; resources and secrets one by one."""
     own = _checked(document, place, given, OF_STEP)
     both = {name: {**defaults[name], **given[name]} for name in MERGED if _mappings(name, defaults, given)}
-    quiet = type(document)(document.file)
+    quiet = replace(document, problems=[])  # what is wrong with defaults is told where they stand
     rest = {name: value for name, value in defaults.items() if name not in given}
     return own | _checked(quiet, place, rest | both, OF_DEFAULTS)
 

@@ -91,7 +91,7 @@ def _notebook(scene: Scene, written: WrittenStep, path: Path) -> Notebook | None
     if path.suffix != ".ipynb":
         scene.document.wrong(place, f"'{written.fields['notebook']}' is no notebook; its name ends in .ipynb")
         return None
-    if STATE in os.path.relpath(path, scene.folder).split(os.sep):
+    if STATE in Path(os.path.relpath(path, scene.folder)).parts:
         scene.document.wrong(
             place, "notebooks below .mlops are what runs left, and runs overwrite them; copy it out"
         )

@@ -143,7 +143,9 @@ class Document:
     def _name(self, place: Place) -> str:
         value: Any = self.data
         for part in place:
-            value = value[part]
+            if not isinstance(value, dict | list):  # it is being read still
+                break
+            value = value[part]  # type: ignore[index]
         name = value.get("name") if isinstance(value, dict) else None
         return name if isinstance(name, str) else str(int(place[-1]) + 1)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ def source_of(cell: dict[str, Any]) -> str:
     return "".join(source) if isinstance(source, list) else str(source)
 
 
-def first_other_cell(one: Path, two: Path, folders: tuple[Path, Path]) -> int | None:
-    """Return the first cell that shows something else, by its number from 1; None when all show the same.
+def first_other_cell(one: Path, two: Path, folders: tuple[Path, Path]) -> tuple[int, str] | None:
+    """Return the first cell that shows something else, by its number from 1, and what; None when none does.
 
     Parameters
     ----------
@@ -42,9 +43,26 @@ def first_other_cell(one: Path, two: Path, folders: tuple[Path, Path]) -> int | 
     """
     pairs = zip(code_cells(one), code_cells(two), strict=False)
     for (number, first), (_, second) in pairs:
-        if list(_told(first, folders[0])) != list(_told(second, folders[1])):
-            return number
+        told = list(_told(first, folders[0])), list(_told(second, folders[1]))
+        if told[0] != told[1]:
+            return number, _parted(*told)
     return None
+
+
+def _parted(one: list[tuple[str, str]], two: list[tuple[str, str]]) -> str:
+    """Return where two outputs part: the first lines that are not the same, or what kind they are."""
+    for (kind, first), (other, second) in zip_longest(one, two, fillvalue=("", "")):
+        if kind.startswith("image/") and kind == other and first != second:
+            return "the picture is not the same"
+        for here, there in zip_longest(first.split("\n"), second.split("\n"), fillvalue=""):
+            if here != there:
+                return f"{_short(here)} against {_short(there)}"
+    return "it is not the same"
+
+
+def _short(line: str) -> str:
+    said = line.strip()
+    return repr(said if len(said) <= 60 else f"{said[:59]}…")
 
 
 def _told(cell: dict[str, Any], folder: Path) -> Iterator[tuple[str, str]]:

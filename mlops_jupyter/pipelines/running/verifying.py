@@ -201,9 +201,10 @@ def _compared(
         )
     differences = [*_outputs(step, folders), *_values(both)]
     shown = _shown(both, room)
-    if shown is not None:
-        differences.append(Difference(f"what cell {shown} shows", "it is not the same"))
-    return _judged(step, both, differences, shown)
+    if shown is None:
+        return _judged(step, both, differences, None)
+    cell, detail = shown
+    return _judged(step, both, [*differences, Difference(f"what cell {cell} shows", detail)], cell)
 
 
 def _outputs(step: Step, folders: tuple[Path, ...]) -> Iterator[Difference]:
@@ -218,7 +219,7 @@ def _values(both: tuple[StepRecord, StepRecord]) -> Iterator[Difference]:
         yield Difference(f"value {name}", told)
 
 
-def _shown(both: tuple[StepRecord, StepRecord], room: Path) -> int | None:
+def _shown(both: tuple[StepRecord, StepRecord], room: Path) -> tuple[int, str] | None:
     one, two = both[0].executed, both[1].executed
     return first_other_cell(one, two, (room / SIDES[0], room / SIDES[1])) if one and two else None
 

@@ -7,8 +7,12 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from mlops_jupyter.errors import MlopsError
+from mlops_jupyter.pipelines.definition.fields import OF_PIPELINE, OF_STEP
 from mlops_jupyter.pipelines.definition.pipeline import Resources
 from mlops_jupyter.pipelines.definition.reading import (
     PipelineError,
@@ -466,3 +470,64 @@ def test_reading_imports_nothing_heavy(project):
         "numpy",
     }
     assert not heavy & set(json.loads(done.stdout))
+
+
+ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-3, 3)
+    | st.sampled_from(
+        [
+            0.5,
+            "a",
+            "b",
+            "a.ipynb",
+            "n.ipynb",
+            "@param(month)",
+            "@date(",
+            "env:X",
+            "10m",
+            "..",
+            "",
+            "*.csv",
+            "[",
+            "/x",
+        ]
+    ),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["name", "month", "memory", "cpus", "x y", *OF_STEP]), inner, max_size=4
+        )
+    ),
+    max_leaves=8,
+)
+BODIES = st.dictionaries(st.sampled_from([*OF_STEP, "name"]), ANYTHING, max_size=5)
+STEPS = st.lists(BODIES, max_size=3) | st.dictionaries(
+    st.sampled_from(["a", "b", "c"]), st.dictionaries(st.sampled_from([*OF_STEP]), ANYTHING, max_size=5)
+)
+FILES = st.fixed_dictionaries(
+    {"steps": STEPS | ANYTHING}, optional={name: ANYTHING for name in OF_PIPELINE if name != "steps"}
+)
+
+
+@settings(deadline=None, max_examples=100, suppress_health_check=list(HealthCheck))
+@given(data=FILES)
+def test_whatever_stands_in_the_file_it_is_read_or_refused_with_places(project, data):
+    project.notebook("n.ipynb", "mlops.input('a.x')", parameters="month = 1")
+    file = project.write(yaml.safe_dump(data))
+    lines = file.read_text().splitlines()
+    assert all(told_in(lines, problem) for problem in problems_of(file))
+
+
+def problems_of(file):
+    try:
+        steps = read_pipeline(file).steps
+    except PipelineError as error:
+        return error.problems
+    assert all(set(step.needs) <= {before.name for before in steps[:at]} for at, step in enumerate(steps))
+    return ()
+
+
+def told_in(lines, problem):
+    return problem.text and 1 <= problem.position.line <= max(len(lines), 1) and problem.position.column >= 1

@@ -107,7 +107,7 @@ def said(text, name="stdout"):
 def test_the_first_cell_that_shows_something_else_is_found(tmp_path):
     one = executed(tmp_path / "1.ipynb", [said("a")], [said("b")], [said("c")])
     two = executed(tmp_path / "2.ipynb", [said("a")], [said("B")], [said("C")])
-    assert first_other_cell(one, two, (tmp_path, tmp_path)) == 3
+    assert first_other_cell(one, two, (tmp_path, tmp_path)) == (3, "'b' against 'B'")
 
 
 @pytest.mark.parametrize(
