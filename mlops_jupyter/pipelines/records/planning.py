@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mlops_jupyter.errors import NotFoundError
+from mlops_jupyter.pipelines.records.code_changes import code_change
 from mlops_jupyter.pipelines.records.contents import contents, is_below
 from mlops_jupyter.pipelines.records.environment import remembered
 from mlops_jupyter.pipelines.records.fingerprints import fingerprint
@@ -250,7 +251,7 @@ def reason_to_run(
         ),
         *lost(last.outputs, look.outputs(step.outputs)),
     ]
-    return in_words(list(in_detail(look, without_echoes(step, look.pipeline, found), last.fingerprint, now)))
+    return in_words(list(in_detail(look, step, last, now, without_echoes(step, look.pipeline, found))))
 
 
 def without_echoes(step: Step, pipeline: Pipeline, found: list[Change]) -> list[Change]:
@@ -267,12 +268,18 @@ def is_certain(look: Look, change: Change, unknown: Collection[str]) -> bool:
     return change.kind != "upstream"
 
 
-def in_detail(look: Look, found: list[Change], before: Fingerprint, now: Fingerprint) -> Iterator[Change]:
-    """Yield changes, that of the environment as those of its distributions where these are known."""
+def in_detail(
+    look: Look, step: Step, last: StepRecord, now: Fingerprint, found: list[Change]
+) -> Iterator[Change]:
+    """Yield changes: of code by its cells, of the environment by its distributions, where these are known."""
     for change in found:
-        known = remembered(look.connection, before.environment) if change.kind == "environment" else None
-        if known:
-            yield from installations(known.packages, look.environment(now.kernel).packages)
+        if change.kind == "code":
+            notebook = look.notebooks.get(step.notebook, step.notebook)
+            yield replace(change, words=code_change(last.executed, notebook))
+        elif change.kind == "environment" and last.fingerprint:
+            known = remembered(look.connection, last.fingerprint.environment)
+            later = look.environment(now.kernel).packages
+            yield from installations(known.packages, later) if known else [change]
         else:
             yield change
 

@@ -72,7 +72,11 @@ def test_a_result_stands_however_many_runs_skip_it(chain: Project):
 
 
 CHANGES: dict[str, tuple[Callable[[Project], object], str, str]] = {
-    "code": (lambda p: write(p.folder / "train.ipynb", notebook_text("fit()")), "train", "code changed"),
+    "code": (
+        lambda p: write(p.folder / "train.ipynb", notebook_text("fit()")),
+        "train",
+        "code changed in cell 2",
+    ),
     "kernel": (lambda p: p.change("train", kernel="ir"), "train", "kernel changed from python3 to ir"),
     "parameter": (
         lambda p: p.change("ingest", parameters={"month": 2}),
@@ -109,6 +113,26 @@ def test_a_change_is_the_reason_to_run(chain: Project, what: str):
     change, step, reason = CHANGES[what]
     change(chain)
     assert chain.reasons()[step] == reason
+
+
+def test_code_whose_executed_copy_is_gone_has_changed_somewhere(chain: Project):
+    runs(chain.store)[0].step("train").executed.unlink()
+    write(chain.folder / "train.ipynb", notebook_text("fit()"))
+    assert chain.reasons()["train"] == "code changed"
+
+
+@pytest.mark.parametrize(
+    ("cells", "reason"),
+    [
+        (("pass", "fit()"), "code changed in cell 3"),
+        (("import os", "fit()"), "code changed in cells 2, 3"),
+        (("a", "b", "c", "d"), "code changed in cells 2, 3, 4 and 1 more"),
+        ((), "code changed: 1 cell removed"),
+    ],
+)
+def test_the_cells_that_changed_are_named(chain: Project, cells: tuple[str, ...], reason: str):
+    write(chain.folder / "train.ipynb", notebook_text(*cells))
+    assert chain.reasons()["train"] == reason
 
 
 def test_markdown_and_outputs_of_a_notebook_are_no_change(chain: Project):
@@ -154,7 +178,7 @@ def test_a_step_behind_one_that_runs_runs_for_a_reason_of_its_own(chain: Project
     chain.change("ingest", parameters={"month": 2})
     write(chain.folder / "train.ipynb", notebook_text("fit()"))
     decision = chain.plan().steps["train"]
-    assert (decision.reason, decision.settled) == ("code changed", True)
+    assert (decision.reason, decision.settled) == ("code changed in cell 2", True)
 
 
 def test_what_gives_something_new_runs_what_needs_it(chain: Project):
@@ -341,4 +365,4 @@ def test_a_copy_made_when_the_run_began_is_what_counts(chain: Project, tmp_path:
     copy = write(tmp_path / "copy.ipynb", notebook_text("pass"))
     notebook = write(chain.folder / "train.ipynb", notebook_text("edited during the run"))
     assert chain.reasons(notebooks={notebook: copy}) == {}
-    assert chain.reasons()["train"] == "code changed"
+    assert chain.reasons()["train"] == "code changed in cell 2"
