@@ -121,6 +121,10 @@ def read_notebook(source: Path) -> dict[str, Any]:
         document: dict[str, Any] = json.loads(source.read_text(encoding="utf-8"))
     except ValueError as error:
         raise StepError(Failure("runner", f"{source} is no notebook: {one_line(str(error))}")) from error
+    if not isinstance(document, dict) or "nbformat" not in document:
+        raise StepError(
+            Failure("runner", f"{source} is no notebook: it is JSON without a version (nbformat)")
+        )
     return document
 
 

@@ -13,6 +13,7 @@ import site
 import sys
 import sysconfig
 import types
+from contextlib import suppress
 from typing import Any
 
 NAME = "_mlops_watch"
@@ -24,7 +25,8 @@ def hear(event: str, arguments: tuple[Any, ...]) -> None:
     if event == "exec":
         name = getattr(arguments[0], "co_filename", "<")
         if name[:1] != "<" and name not in ran:
-            ran.add(os.path.abspath(name))  # noqa: PTH100 (many times faster)
+            with suppress(OSError):  # the working folder is gone; what is raised here would end the code
+                ran.add(os.path.abspath(name))  # noqa: PTH100 (many times faster)
 
 
 def told() -> str:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -105,17 +106,33 @@ def test_papermill_alone_knows_the_engine_and_fails_with_the_reason(
     assert marks.exception is True
 
 
-def test_a_notebook_that_is_none_and_one_that_is_gone_are_told_in_one_line(
-    job: Callable[..., StepJob], kernels: Kernels
+@pytest.mark.parametrize(
+    ("text", "message"), [("{", "Expecting property name"), ("{}", "it is JSON without a version")]
+)
+def test_a_file_that_is_no_notebook_is_told_in_one_line(
+    job: Callable[..., StepJob], kernels: Kernels, text: str, message: str
 ):
     broken = job("no_parameters")
-    broken.step.notebook.write_text("{")
+    broken.step.notebook.write_text(text)
     outcome = run_step(broken, kernels, lambda _: None)
     assert outcome.failure
-    assert outcome.failure.message.startswith(
-        f"{broken.step.notebook} is no notebook: Expecting property name"
-    )
-    broken.step.notebook.unlink()
-    outcome = run_step(broken, kernels, lambda _: None)
+    assert outcome.failure.message.startswith(f"{broken.step.notebook} is no notebook: {message}")
+
+
+def test_a_notebook_that_is_gone_is_told_in_one_line(job: Callable[..., StepJob], kernels: Kernels):
+    gone = job("no_parameters")
+    gone.step.notebook.unlink()
+    outcome = run_step(gone, kernels, lambda _: None)
     assert outcome.failure
     assert (outcome.failure.kind, "No such file" in outcome.failure.message) == ("runner", True)
+
+
+def test_a_notebook_may_stand_in_a_folder_whose_name_has_braces_and_be_read_from_a_copy(
+    job: Callable[..., StepJob], kernels: Kernels
+):
+    copied = job("no_parameters")
+    folder = copied.folder / "{month}"
+    folder.mkdir()
+    source = copied.step.notebook.rename(folder / "001.ipynb")
+    outcome = run_step(replace(copied, source=source), kernels, lambda _: None)
+    assert outcome.state == "SUCCEEDED"
