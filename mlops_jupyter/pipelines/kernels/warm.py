@@ -20,6 +20,8 @@ import socket
 import sys
 from dataclasses import asdict
 
+from IPython.core.inputtransformer2 import TransformerManager
+
 from mlops_jupyter.pipelines.kernels.birth import Birth, live, loaded_blas
 from mlops_jupyter.pipelines.kernels.forking import Child, Loop, end_group, run
 from mlops_jupyter.pipelines.kernels.importing import Imports, import_ahead, variables
@@ -195,6 +197,7 @@ def be_warm(intake: socket.socket, folder: str, imports: Imports) -> None:
     warm = Warm(intake, folder, imports)
     warm.give(request, arrival.connection)
     warm.serve()
+    os._exit(0)  # nothing here is worth taking apart
 
 
 def import_kernel() -> Imports:
@@ -204,6 +207,7 @@ def import_kernel() -> Imports:
         for module in KERNEL_MODULES:
             with contextlib.suppress(ImportError):  # of another version of IPython
                 importlib.import_module(module)
+        TransformerManager().transform_cell("1\n")  # compiles what every first cell would
     package = __name__.partition(".")[0]
     for name in [name for name in sys.modules if name.partition(".")[0] == package]:
         del sys.modules[name]
@@ -217,6 +221,7 @@ def be_nursery(handle: int, folder: str) -> None:
     gc.freeze()
     Nursery(socket.socket(fileno=handle), folder, imports).serve()
     shutil.rmtree(folder, ignore_errors=True)
+    os._exit(0)
 
 
 def main(arguments: list[str]) -> None:

@@ -106,4 +106,4 @@ def forked(tmp_path_factory: pytest.TempPathFactory):
 def fresh(forked: Notebooks):
     """Kernels that start from nothing, in the same folder."""
     with Kernels(forks=False) as kernels:
-        yield Notebooks(forked.folder, kernels)
+        yield Notebooks(forked.folder, kernels, forked.environment)
