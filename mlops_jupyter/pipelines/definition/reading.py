@@ -8,16 +8,19 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from mlops_jupyter.errors import UsageError, did_you_mean
 from mlops_jupyter.pipelines.definition.checking import written_pipeline
 from mlops_jupyter.pipelines.definition.drafts import Scene, drafts_of
 from mlops_jupyter.pipelines.definition.edges import linked, outputs_of_steps
 from mlops_jupyter.pipelines.definition.parameters import pipeline_parameters
-from mlops_jupyter.pipelines.definition.paths import is_glob
+from mlops_jupyter.pipelines.definition.paths import is_glob, normal
 from mlops_jupyter.pipelines.definition.pipeline import Pipeline
-from mlops_jupyter.pipelines.definition.positions import PipelineError, Position, Problem, read_document
+from mlops_jupyter.pipelines.definition.positions import Document, read_document
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from mlops_jupyter.pipelines.definition.positions import Place
 
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
@@ -81,17 +84,43 @@ def missing_inputs(pipeline: Pipeline, names: tuple[str, ...] | None = None) -> 
 
 def check_inputs(pipeline: Pipeline, names: tuple[str, ...] | None = None) -> None:
     """Raise `PipelineError` when inputs are not there and no step makes them; see `missing_inputs`."""
-    problems = [
-        Problem(_told(name, wanted), Position(pipeline.step(name).line, 1))
-        for name, wanted in missing_inputs(pipeline, names)
-    ]
-    if problems:
-        raise PipelineError(pipeline.file.name, problems)
+    missing = missing_inputs(pipeline, names)
+    if missing:
+        document = _document_again(pipeline.file)
+        known = {output for step in pipeline.steps for output in step.outputs}
+        for name, wanted in missing:
+            step = pipeline.step(name)
+            place = (*_place_of(document, step.group or name), "inputs", step.inputs.index(wanted))
+            document.wrong(place, _told(pipeline.folder, wanted, known))
+        document.refuse()
 
 
-def _told(name: str, wanted: str) -> str:
-    said = f"nothing is at {wanted!r}" if is_glob(wanted) else f"there is no {wanted!r}"
-    return f"steps.{name}.inputs: {said}, and no step has it among its outputs"
+def _document_again(file: Path) -> Document:
+    """Return the file for the places in it; it may have changed, or be gone, since it was read."""
+    try:
+        document = read_document(file)
+    except UsageError:
+        return Document(file.name)
+    document.problems.clear()
+    return document
+
+
+def _place_of(document: Document, name: str) -> Place:
+    steps = document.data.get("steps") if isinstance(document.data, dict) else None
+    if not isinstance(steps, list):
+        return ("steps", name)
+    named = (at for at, body in enumerate(steps) if isinstance(body, dict) and body.get("name") == name)
+    return ("steps", next(named, 0))
+
+
+def _told(folder: Path, wanted: str, known: set[str]) -> str:
+    if is_glob(wanted):
+        return f"nothing is at {wanted!r}, and no step has such a file among its outputs"
+    above = (folder / wanted).parent
+    beside = {normal(str(item), folder) for item in above.iterdir()} if above.is_dir() else set()
+    near = did_you_mean(wanted, known | beside, limit=1)
+    hint = f"; {near}" if near.startswith("did") else ""
+    return f"there is no {wanted!r}, and no step has it among its outputs{hint}"
 
 
 def _is_there(folder: Path, wanted: str) -> bool:

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from mlops_jupyter.errors import MlopsError
 from mlops_jupyter.pipelines.definition.fields import OF_PIPELINE, OF_STEP
 from mlops_jupyter.pipelines.definition.pipeline import Resources
+from mlops_jupyter.pipelines.definition.positions import PipelineError
 from mlops_jupyter.pipelines.definition.reading import (
-    PipelineError,
     check_inputs,
     missing_inputs,
     read_pipeline,
@@ -429,9 +429,26 @@ def test_inputs_that_are_not_there_and_nobody_makes_are_told_when_it_runs(projec
     assert missing_inputs(pipeline, ("b",)) == ()
     with pytest.raises(PipelineError) as caught:
         check_inputs(pipeline)
-    assert "pipeline.yaml:3:1: steps.a.inputs: there is no 'raw/x.csv', and no step has it" in str(
-        caught.value
+    first, second = str(caught.value).splitlines()[1:]
+    assert first.startswith(
+        "  pipeline.yaml:3:35: steps.a.inputs.1: there is no 'raw/x.csv', and no step has it"
     )
+    assert second.startswith(
+        "  pipeline.yaml:3:46: steps.a.inputs.2: nothing is at 'raw/*.parquet', and no step"
+    )
+
+
+@pytest.mark.parametrize("text", ["steps: {a: {%s}}", "steps: [{name: a, %s}]"])
+def test_an_input_that_is_not_there_is_told_with_the_nearest_that_is(project, text):
+    (project.folder / "train.csv").touch()
+    pipeline = project.read(text % "notebook: a.ipynb, inputs: trian.csv")
+    with pytest.raises(PipelineError) as caught:
+        check_inputs(pipeline)
+    assert ": steps.a.inputs: there is no 'trian.csv', and no step has it" in str(caught.value)
+    assert str(caught.value).endswith("; did you mean train.csv?")
+    pipeline.file.unlink()
+    with pytest.raises(PipelineError, match=r"pipeline\.yaml:1:1: .*there is no 'trian\.csv'"):
+        check_inputs(pipeline)
 
 
 def test_a_file_that_is_not_there_is_one_line(project):

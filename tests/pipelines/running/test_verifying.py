@@ -115,6 +115,10 @@ def test_both_executed_notebooks_stay(verified):
         assert [json.loads(path.read_text())["nbformat"] for path in found] == [4, 4]
 
 
+def test_nothing_is_told_to_the_mlflow_that_is_set(verified):
+    assert all("127.0.0.1:9" not in path.read_text() for path in verified.step("same").executed)
+
+
 def test_the_project_and_its_records_stay_as_they_are(verified, shared_project):
     assert verified.touched == ()
     assert shared_project.path("same.csv").read_text() == "the user's own"
