@@ -92,7 +92,7 @@ def planned(
     first = next(times_after(when, moment))
     pipeline = pipeline_name(file, parameters or {}, first.astimezone(when.zone))
     return Schedule(
-        name=checked_name(name or re.sub(r"[^\w.-]+", "-", pipeline).strip("-.")),
+        name=checked_name(name or pipeline),
         kind=PIPELINE,
         subject={"pipeline": pipeline, "file": str(file.resolve()), "parameters": dict(parameters or {})},
         cron=when.expression,
