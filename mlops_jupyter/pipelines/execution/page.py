@@ -58,7 +58,7 @@ def readable(notebook: NotebookNode) -> NotebookNode:
         for output in cell.get("outputs", ()):
             if len(output.get("data", ())) > 1:
                 output["data"].pop(VIEW, None)
-    head = type(notebook)(cell_type="markdown", id="run", metadata={}, source=heading(marks(notebook)))
+    head = type(notebook)(cell_type="markdown", id="run", metadata={}, source=heading(notebook))
     notebook.cells.insert(0, head)
     return notebook
 
@@ -75,11 +75,16 @@ def title(notebook: NotebookNode) -> str:
     return " · ".join(str(run[name]) for name in ("step", "pipeline") if name in run) or "executed notebook"
 
 
-def heading(run: dict[str, Any]) -> str:
-    """Return the first lines of a page: which run it is of, and why it failed."""
-    told = [html.escape(str(run[name])) for name in ("pipeline", "step", "run") if name in run]
+def heading(notebook: NotebookNode) -> str:
+    """Return the first lines of a page: which run it is of, and why it failed, with a link to the cell."""
+    run = marks(notebook)
+    told = " · ".join(html.escape(str(run[name])) for name in ("pipeline", "step", "run") if name in run)
     failure = run.get("failure")
     if not failure:
-        return " · ".join(told)
-    place = f" in cell {failure['cell']}" if failure.get("cell") else ""
-    return f"{' · '.join(told)}\n\n**✗ failed{place}:** {html.escape(failure['message'])}"
+        return told
+    message, number = html.escape(failure["message"]), failure.get("cell")
+    if not number:
+        return f"{told}\n\n<p><strong>✗ failed:</strong> {message}</p>"
+    cell = html.escape(notebook.cells[number - 1].get("id", ""))
+    link = f'<a href="#cell-id={cell}">in cell {number}</a>'
+    return f"{told}\n\n<p><strong>✗ failed {link}:</strong> {message}</p>"

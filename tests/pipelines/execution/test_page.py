@@ -48,7 +48,10 @@ def test_a_page_says_which_run_it_is_of_and_why_that_failed_and_needs_no_network
     assert written.name == "executed.html"
     assert "<title>train[depth=3] · flights</title>" in text
     assert "flights · train[depth=3] · 20261121T141500Z-3f2a" in text
-    assert "<strong>✗ failed in cell 2:</strong> ValueError: a &lt; b" in text
+    (link,) = re.findall(
+        r'<strong>✗ failed <a href="#([^"]+)">in cell 2</a>:</strong> ValueError: a &lt; b', text
+    )
+    assert f'id="{link}"' in text
     assert "<b>as it looks</b>" in text
     assert ADDRESS.findall(text) == []
     assert sorted(path.name for path in executed.parent.iterdir()) == ["executed.html", "executed.ipynb"]
