@@ -24,7 +24,7 @@ from mlops_jupyter.pipelines.execution.conversation import (
 from mlops_jupyter.pipelines.execution.failures import StepError, first_lines, of_error, of_exit, placed
 from mlops_jupyter.pipelines.execution.job import Failure, Progress
 from mlops_jupyter.pipelines.execution.limits import out_of_memory, out_of_time, told_to_stop
-from mlops_jupyter.pipelines.execution.memory import look
+from mlops_jupyter.pipelines.execution.memory import look, size
 from mlops_jupyter.pipelines.execution.streams import joined
 from mlops_jupyter.pipelines.execution.values import MIME
 
@@ -41,6 +41,7 @@ END_SECONDS: Final = 10.0  # by hand Jupyter gives a kernel 5 s
 FIRST_SAVE_SECONDS: Final = 0.5
 SAVE_SECONDS: Final = 2.0
 SILENT: Final = Failure("dead kernel", "the kernel fell silent in the middle of a cell")
+MOST_PRINTED: Final = 50_000_000  # by one cell
 SAVING_SHARE: Final = 20  # saving may take a twentieth of the time
 
 
@@ -68,6 +69,7 @@ class StepClient(PapermillNotebookClient):
         self.seen.cells = len(self.order)
         self.current: int | None = None
         self.ending = self.left = self.changed = False
+        self.printed = 0
 
     async def run(self) -> None:
         """Start the kernel, run the cells, end the kernel.
@@ -139,7 +141,7 @@ class StepClient(PapermillNotebookClient):
         for done, index in enumerate(self.order):
             if self.ending or self.left:
                 return
-            self.current, cell = index, self.nb.cells[index]
+            self.current, self.printed, cell = index, 0, self.nb.cells[index]
             self.attempt.tell(Progress(done, len(self.order), first_lines(cell.source, 1)))
             self.nb_man.cell_start(cell, index)
             try:
@@ -148,7 +150,7 @@ class StepClient(PapermillNotebookClient):
                 self.nb_man.cell_exception(cell, cell_index=index)
                 raise
             finally:
-                cell.outputs = joined(cell.outputs)
+                cell.outputs = joined([*cell.outputs, *self.left_out()])
                 self.nb_man.cell_complete(cell, cell_index=index)
         self.attempt.tell(Progress(len(self.order), len(self.order)))
 
@@ -201,6 +203,13 @@ class StepClient(PapermillNotebookClient):
             cell.outputs = [*joined(cell.outputs), error]
         return placed(failure, self.current + 1, cell.source)
 
+    def left_out(self) -> list[NotebookNode]:
+        """Return a remark where a cell printed more than is kept; it would fill memory and disk."""
+        if self.printed <= MOST_PRINTED:
+            return []
+        text = f"\n… it printed {size(self.printed)}; what came after {size(MOST_PRINTED)} is not kept\n"
+        return [new_output("stream", name="stderr", text=text)]  # type: ignore[no-untyped-call]
+
     def note(self, told: dict[str, Any]) -> None:
         """Note what the kernel told of itself."""
         self.seen.modules = tuple(told.get("modules", ()))
@@ -225,6 +234,10 @@ class StepClient(PapermillNotebookClient):
         data = msg["content"].get("data")
         if isinstance(data, dict) and MIME in data:
             self.seen.values[str(data[MIME]["name"])] = data[MIME]["value"]
+        if msg["msg_type"] == "stream":
+            self.printed += len(msg["content"]["text"])
+            if self.printed > MOST_PRINTED:
+                return None
         return super().process_message(msg, cell, cell_index)
 
     def _heed_exit(self, execute_reply: dict[str, Any], **_: Any) -> None:

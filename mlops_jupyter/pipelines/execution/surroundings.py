@@ -16,7 +16,15 @@ if TYPE_CHECKING:
 
 ABOUT: Final = "step.json"
 PLAINLY_SECRET: Final = ("env:", "keyring:")  # a text that begins with file: may be the address of anything
-THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+THREADS: Final = (
+    "LOKY_MAX_CPU_COUNT",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "POLARS_MAX_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
 
 
 def environment_of(job: StepJob) -> dict[str, str]:

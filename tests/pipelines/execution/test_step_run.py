@@ -126,6 +126,16 @@ def test_five_megabytes_and_thousands_of_displays_come_in_whole(ran: Ran, execut
     ]
 
 
+def test_a_cell_that_prints_without_end_fills_neither_memory_nor_disk(
+    ran: Ran, executed: Read, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(client, "MOST_PRINTED", 1_000_000)
+    assert ran("large_output").state == "SUCCEEDED"
+    outputs = executed("large_output").cells[1].outputs
+    assert sum(len(output.text) for output in outputs) < 1_000_200
+    assert outputs[-1].text == "\n… it printed 5 MB; what came after 1 MB is not kept\n"
+
+
 def test_what_was_printed_is_kept_as_it_looks_at_its_end(ran: Ran, executed: Read):
     ran("progress")
     (out, err) = executed("progress").cells[1].outputs
