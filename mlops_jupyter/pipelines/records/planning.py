@@ -19,6 +19,7 @@ from mlops_jupyter.pipelines.records.fingerprints import fingerprint
 from mlops_jupyter.pipelines.records.history import good, last_attempt, refuse_other_file
 from mlops_jupyter.pipelines.records.kernelspecs import environment_of
 from mlops_jupyter.pipelines.records.reasons import Change, changes, in_words, installations
+from mlops_jupyter.pipelines.records.run import StepRecord
 
 if TYPE_CHECKING:
     import sqlite3
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from mlops_jupyter.pipelines.definition.pipeline import Pipeline, Step
     from mlops_jupyter.pipelines.records.contents import Contents
     from mlops_jupyter.pipelines.records.environment import Environment
-    from mlops_jupyter.pipelines.records.run import Fingerprint, StepRecord
+    from mlops_jupyter.pipelines.records.run import Fingerprint
     from mlops_jupyter.store.direct import Kept
 
 FORCED = "forced"
@@ -202,8 +203,8 @@ def decided(look: Look, step: Step, before: Mapping[str, Decision], *, force: bo
     if now.run:
         return replace(now, settled=True)
     reason = f"if {' or '.join(running)} gives something new"
-    waiting = replace(now.record, state="WAITING", reason=reason, from_run="")
-    return Decision(run=True, reason=reason, record=waiting, settled=False)
+    record = StepRecord(step.name, "WAITING", reason, now.record.fingerprint)
+    return Decision(run=True, reason=reason, record=record, settled=False)
 
 
 def decision(
@@ -219,8 +220,6 @@ def decision(
     now = look.fingerprint(step, last, done)
     reason = FORCED if force else reason_to_run(look, step, last, now, unknown)
     if reason or last is None:
-        from mlops_jupyter.pipelines.records.run import StepRecord
-
         return Decision(run=True, reason=reason, record=StepRecord(step.name, "WAITING", reason, now))
     return skipped(last, now)
 

@@ -171,6 +171,8 @@ def test_a_step_behind_one_that_runs_is_decided_when_that_ended(chain: Project):
         "if ingest gives something new",
         False,
     )
+    record = decisions["train"].record
+    assert (record.state, record.attempts, record.outputs, record.executed) == ("WAITING", 0, {}, None)
     assert states(chain.run(trained)) == {"ingest": "SUCCEEDED", "train": "SKIPPED", "check": "SKIPPED"}
 
 
