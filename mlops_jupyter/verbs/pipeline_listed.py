@@ -81,7 +81,7 @@ def _worked(record: RunRecord) -> bool:
 
 def _run(record: RunRecord) -> tuple[Any, ...]:
     state = Status(record.state.lower(), words.RUN_MARKS[record.state])
-    took = words.duration(words.run_seconds(record))
+    took = Quantity(words.run_seconds(record), "s")
     return record.id, record.pipeline, state, record.started, took, words.counts_of(record), record.cause
 
 

@@ -13,7 +13,17 @@ from mlops_jupyter.errors import NotFoundError, did_you_mean
 from mlops_jupyter.verbs import pipeline_words as words
 from mlops_jupyter.verbs.pipeline_graph import graph_of
 from mlops_jupyter.verbs.pipeline_lanes import each_step, letters, width_of
-from mlops_jupyter.verbs.results import Branch, Code, Facts, Note, Picture, Result, Status, Table
+from mlops_jupyter.verbs.results import (
+    Branch,
+    Code,
+    Facts,
+    Note,
+    Picture,
+    Quantity,
+    Result,
+    Status,
+    Table,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -136,6 +146,9 @@ class RunReport(Result):
         for step in self.record.steps:
             if step.failure is not None:
                 yield Note(f"{step.name}: {step.failure.message}", "bad")
+                if step.executed:
+                    copy = f"%mlops pipeline logs {_mark(self.id)} {step.name!r} --into FILE"
+                    yield Note(f"to open its executed notebook, copy it: {copy}")
                 if step.failure.source:
                     yield Code(step.failure.source, "python", f"Cell {step.failure.cell} of {step.name}")
                 if step.failure.detail:
@@ -147,7 +160,8 @@ class RunReport(Result):
         record = self.record
         yield "run", record.id
         yield "began", record.started
-        yield "by", record.cause
+        if record.cause != "run":
+            yield "by", record.cause
         yield "pipeline", near(record.file)
         if record.parameters:
             yield "parameters", dict(record.parameters)
@@ -160,19 +174,25 @@ class RunReport(Result):
         if executed:
             folder = executed[0].parent.parent
             yield "executed notebooks", f"{near(folder)}/STEP/{executed[0].name}"
-        yield "outputs of a step", f"mlops pipeline logs {record.id} STEP"
-        yield "a step's notebook", f"mlops pipeline logs {record.id} STEP --into FILE"
+        yield "outputs of a step", f"mlops pipeline logs {_mark(record.id)} STEP"
+        yield "a step's notebook", f"mlops pipeline logs {_mark(record.id)} STEP --into FILE"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record as plain values, with what is reckoned from it."""
         return {**super().to_dict()["record"], "ok": self.ok, "seconds": self.seconds}
 
 
+def _mark(run: str) -> str:
+    """Return the mark at the end of a run's ID, by which it can be named as well."""
+    return run.rpartition("-")[2]
+
+
 def _line(step: StepRecord, lanes: str) -> tuple[Any, ...]:
     state = Status(words.word_of(step), words.MARKS[step.state])
-    took = words.duration(words.seconds_of(step, datetime.now(UTC)))
+    took = words.seconds_of(step, datetime.now(UTC))
     cells = words.cells_of(step) if step.state not in ("SKIPPED", "WAITING", "NOT RUN") else ""
-    return Branch(lanes, step.name, _link(step)), state, step.reason, cells, took
+    time = None if took is None else Quantity(took, "s")
+    return Branch(lanes, step.name, _link(step)), state, step.reason, cells, time
 
 
 def _notable(rows: Sequence[Row], steps: Mapping[str, StepRecord]) -> list[Row]:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from mlops_jupyter.verbs.inventory import counted
-from mlops_jupyter.verbs.pipeline_words import duration
 from mlops_jupyter.verbs.results import Code, Facts, Note, Quantity, Result, Status, Table
 
 if TYPE_CHECKING:
@@ -234,10 +233,10 @@ def _state(firing: Firing) -> Status:
     return Status(firing.state.lower(), MARKS[firing.state])
 
 
-def _took(firing: Firing) -> str:
+def _took(firing: Firing) -> Quantity | None:
     if firing.began is None or firing.ended is None:
-        return ""
-    return duration((firing.ended - firing.began).total_seconds())
+        return None
+    return Quantity((firing.ended - firing.began).total_seconds(), "s")
 
 
 def failure_of(firing: Firing) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from mlops_jupyter.errors import MlopsError, NotFoundError, UsageError
 from mlops_jupyter.store import settings
-from mlops_jupyter.verbs.help import CommandHelp, CommandList
+from mlops_jupyter.verbs.help import CommandHelp, CommandList, GroupHelp
 from mlops_jupyter.verbs.tidiness import AuditLog, Overview
 
 
@@ -75,6 +75,20 @@ def test_every_way_to_ask_for_the_help_of_a_verb_answers(shell, question):
     result = run(shell, question)
     assert isinstance(result, CommandHelp)
     assert result.usage == "audit [--limit INT]"
+
+
+@pytest.mark.parametrize("question", ["%mlops pipeline?", "%mlops pipeline", "%mlops pipeline --help"])
+def test_every_way_to_ask_for_the_verbs_of_a_group_answers(shell, question):
+    result = run(shell, question)
+    assert isinstance(result, GroupHelp)
+    assert result.verbs[0][0] == "pipeline run"
+
+
+@pytest.mark.parametrize("question", ["%mlops pipeline runs?", "%mlops pipeline runs ??"])
+def test_every_way_to_ask_for_the_help_of_a_verb_of_two_words_answers(shell, question):
+    result = run(shell, question)
+    assert isinstance(result, CommandHelp)
+    assert result.usage == "pipeline runs [PIPELINE] [--limit INT]"
 
 
 def test_help_lists_every_verb(shell):

@@ -39,6 +39,7 @@ def test_a_failure_shows_its_message_its_cell_and_its_traceback():
     assert "✗ train: ValueError: no rows in 2013-02" in text
     assert "Cell 4 of train\n    fit(rows)" in text
     assert "Traceback of train" in text
+    assert "%mlops pipeline logs 3f2a 'train' --into FILE" in text
 
 
 def test_a_failed_run_is_one_clean_line_with_step_cell_message_and_notebook():
