@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
     from mlops_jupyter.verbs.pipeline_graph import Graph
 
-_SWEEPS: Final = 60
+_SWEEPS: Final = 40
+_NEARLY: Final = 8  # pixels
 
 
 @dataclass(frozen=True)
@@ -77,16 +78,34 @@ def _middles(graph: Graph, heights: Mapping[str, float], gap: float) -> dict[str
                 for name in layer
             ]
             middles |= zip(layer, _apart(wanted, [heights[name] + gap for name in layer]), strict=True)
-    return middles
+    return _straightened(graph, middles, {name: height + gap for name, height in heights.items()})
+
+
+def _straightened(graph: Graph, middles: Mapping[str, float], sizes: Mapping[str, float]) -> dict[str, float]:
+    """Return the heights with those made the same that are nearly so: an arrow is level, or plainly not."""
+    level = dict(middles)
+    before: dict[str, list[str]] = {name: [] for name in level}
+    for (first, last), through in graph.paths.items():
+        for left, right in pairwise((first, *through, last)):
+            before[right].append(left)
+    for layer in graph.layers:
+        wanted = [_level(level[name], [level[each] for each in before[name]]) for name in layer]
+        level |= zip(layer, _apart(wanted, [sizes[name] for name in layer]), strict=True)
+    return level
+
+
+def _level(own: float, left: Sequence[float]) -> float:
+    middle = sum(left) / len(left) if left else own
+    return middle if abs(middle - own) < _NEARLY else own
 
 
 def _beside(graph: Graph) -> dict[str, list[str]]:
     beside: dict[str, list[str]] = {name: [] for layer in graph.layers for name in layer}
     for (before, after), through in graph.paths.items():
         chain = (before, *through, after)
-        for i in range(len(chain) - 1):
-            beside[chain[i]].append(chain[i + 1])
-            beside[chain[i + 1]].append(chain[i])
+        for left, right in pairwise(chain):
+            beside[left].append(right)
+            beside[right].append(left)
     return beside
 
 
