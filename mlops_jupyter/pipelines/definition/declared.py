@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from mlops_jupyter.errors import UsageError, did_you_mean
@@ -12,8 +13,6 @@ from mlops_jupyter.pipelines.definition.notebooks import read_notebook
 from mlops_jupyter.pipelines.definition.positions import Document, Problem
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from mlops_jupyter.pipelines.definition.positions import Place
 
 DECLARATION: Final = re.compile(r"\s*%%mlops\s+step\b(?P<words>[^\n]*)")
@@ -147,5 +146,10 @@ def declared_fields(document: Document, place: Place, notebook: Path) -> dict[st
         made = {}
     for problem in own.problems:
         document.wrong((*place, "notebook"), f"{notebook.name} declares its step wrong: {problem.text}")
-    folder = notebook.parent.as_posix()
-    return made | {name: tuple(f"{folder}/{path}" for path in made[name]) for name in PATHS if name in made}
+    return made | {
+        name: tuple(_absolute(path, notebook) for path in made[name]) for name in PATHS if name in made
+    }
+
+
+def _absolute(path: str, notebook: Path) -> str:
+    return (notebook.parent / Path(path).expanduser()).as_posix()

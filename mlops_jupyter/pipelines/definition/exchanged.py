@@ -77,19 +77,21 @@ def imports_ahead(code: tuple[str, ...]) -> tuple[str, ...]:
     modules of the user's own, which change while they are worked on.
     """
     found: dict[str, None] = {}
-    for statement in _statements(code):
-        if _sets_the_scene(statement):
-            break
+    for statement in _before_the_scene_is_set(code):
         found.update(dict.fromkeys(name for name in _imported(statement) if is_installed(name.split(".")[0])))
     return tuple(found)
 
 
-def _statements(code: Iterable[str]) -> Iterator[ast.stmt]:
+def _before_the_scene_is_set(code: Iterable[str]) -> Iterator[ast.stmt]:
     for source in code:
         if "%env" in source or "%run" in source:
             return
-        tree = tree_of(source) if any(word in source for word in ("import", *SETTINGS)) else None
-        yield from tree.body if tree else ()
+        watched = any(word in source for word in SETTINGS)
+        tree = tree_of(source) if watched or "import" in source else None
+        for statement in tree.body if tree else ():
+            if watched and _sets_the_scene(statement):
+                return
+            yield statement
 
 
 def _sets_the_scene(statement: ast.stmt) -> bool:

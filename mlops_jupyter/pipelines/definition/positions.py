@@ -33,7 +33,10 @@ MEANINGS: Final = (
 
 MOST_VALUES: Final = 100_000  # aliases of aliases may stand for any number
 QUOTES: Final = 'a text that begins with @, *, &, %, `, [ or { stands in quotes: "@date(%Y)"'
+TABS: Final = "lines are indented with spaces, not with tabs"
 SYNTAX: Final = {
+    "a tab character": TABS,
+    "cannot start any token": QUOTES,
     "alphabetic or numeric character": QUOTES,
     "undefined alias": "there is no anchor of that name before it; " + QUOTES,
     "mapping values are not allowed": "a colon too many, or a line indented otherwise than those above it; "
@@ -212,18 +215,19 @@ def _fill(document: Document, text: str) -> None:
 
 
 def _syntax_problem(text: str, error: yaml.MarkedYAMLError) -> Problem:
-    mark = error.problem_mark or error.context_mark
-    if (
-        mark
-        and text.splitlines()[mark.line : mark.line + 1]
-        and "cannot start any token" in str(error.problem)
+    mark, said = error.problem_mark or error.context_mark, str(error.problem)
+    if "quoted scalar" in str(error.context) and "end of stream" in said:
+        mark, plain = error.context_mark, "this quote is never closed"
+    else:
+        plain = next((plain for part, plain in SYNTAX.items() if part in said), "")
+    if mark is None:
+        return Problem(plain or f"this is no YAML: {said}")
+    if plain == QUOTES and any(
+        line[mark.column : mark.column + 1] == "\t" for line in text.split("\n")[mark.line :][:1]
     ):
-        letter = text.splitlines()[mark.line][mark.column : mark.column + 1]
-        said = "lines are indented with spaces, not with tabs" if letter == "\t" else QUOTES
-        return Problem(said, Position(mark.line + 1, mark.column + 1))
-    said = next((plain for part, plain in SYNTAX.items() if part in str(error.problem)), "")
-    said = said or "this is no YAML: " + " ".join(part for part in (error.context, error.problem) if part)
-    return Problem(said, Position(mark.line + 1, mark.column + 1) if mark else None)
+        plain = TABS
+    plain = plain or "this is no YAML: " + " ".join(part for part in (error.context, error.problem) if part)
+    return Problem(plain, Position(mark.line + 1, mark.column + 1))
 
 
 def _unreadable(text: str, error: yaml.reader.ReaderError) -> Problem:

@@ -87,6 +87,8 @@ def test_plain_words_mean_what_yaml_1_2_says(written, value):
     ("text", "said"),
     [
         ("a:\n\tb: 1", "p.yaml:2:1: lines are indented with spaces"),
+        ("a: |\n\tx", "p.yaml:2:1: lines are indented with spaces"),
+        ('a: 1\nb: "x\nc: 3\n', "p.yaml:2:4: this quote is never closed"),
         ("a: @date(%Y)", "p.yaml:1:4: a text that begins with @"),
         ("a: {b: [1, 2}", "p.yaml:1:13: a list is not closed"),
         ("a: b: c", "p.yaml:1:5: a colon too many"),

@@ -392,10 +392,12 @@ def test_imports_behind_a_change_of_the_environment_are_not_warm(project):
 
 
 def test_a_notebook_declares_its_step_relative_to_itself_and_the_file_stands_over_it(project):
-    words = "--inputs ../raw/x.csv --outputs y.csv --after b --retries 2 --memory 1GB --secret t=env:T"
+    words = (
+        "--inputs ../raw/x.csv /far/z.csv --outputs y.csv --after b --retries 2 --memory 1GB --secret t=env:T"
+    )
     project.notebook("sub/a.ipynb", f"%%mlops step {words}\nimport pandas")
     step = project.read("steps: {a: {notebook: sub/a.ipynb, retries: 1}, b: b.ipynb}").step("a")
-    assert (step.inputs, step.outputs, step.needs) == (("raw/x.csv",), ("sub/y.csv",), ("b",))
+    assert (step.inputs, step.outputs, step.needs) == (("raw/x.csv", "/far/z.csv"), ("sub/y.csv",), ("b",))
     assert (step.retries, step.resources.memory, step.secrets) == (1, 1_000_000_000, {"t": "env:T"})
 
 
