@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("mlops.agent")
 
 WAIT_SECONDS = 2.0
-LOG_BYTES = 1_000_000
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -42,7 +41,6 @@ def main(arguments: Sequence[str]) -> int:
         os.execv(sys.executable, [sys.executable, "-P", "-m", "mlops_jupyter.agent", *named])
     if options.detach:
         detach()
-        make_room(options.workspace / "agent" / "agent.log")
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     log.setLevel(logging.INFO)
     try:
@@ -65,7 +63,9 @@ def read(arguments: Sequence[str]) -> argparse.Namespace:
 
 def work(store: Ledger, options: argparse.Namespace) -> None:
     """Take the lease, and work until told to end."""
+    from .log import Log
     from .process import Agent
+    from .work import WORKS
 
     told = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -74,7 +74,7 @@ def work(store: Ledger, options: argparse.Namespace) -> None:
     if mine is None:
         return
     kill_point("agent.leased")
-    agent = Agent(store, mine)
+    agent = Agent(store, mine, (*WORKS, Log) if options.detach else WORKS)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, agent.end)
     if told.is_set():
@@ -112,20 +112,6 @@ def detach() -> None:
     if os.fork():
         os._exit(0)
     os.setsid()
-
-
-def make_room(file: Path) -> None:
-    """Begin a new log when the old one is large; one old one is kept."""
-    try:
-        if file.stat().st_size < LOG_BYTES:
-            return
-        file.replace(file.with_suffix(".log.1"))
-        fresh = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    except OSError:
-        return
-    os.dup2(fresh, sys.stdout.fileno())
-    os.dup2(fresh, sys.stderr.fileno())
-    os.close(fresh)
 
 
 if __name__ == "__main__":

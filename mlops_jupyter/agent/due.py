@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfoNotFoundError
+
+from cronsim import CronSimError
 
 from mlops_jupyter.pipelines.scheduling.schedules import cron_of
 from mlops_jupyter.pipelines.scheduling.times import MOST_COUNTED, passed, times_after
@@ -21,13 +24,24 @@ if TYPE_CHECKING:
 GRACE = timedelta(minutes=5)
 
 
-def enter_due(store: Kept, now: datetime) -> None:
-    """Write a firing for each schedule that came due, unless its last one is still at work."""
+def enter_due(store: Kept, now: datetime) -> list[str]:
+    """Write a firing for each schedule that came due, unless its last one is still at work.
+
+    Returns
+    -------
+    list of str
+        What is wrong with schedules that could not be read, in one line each; they hold up no others.
+    """
     at_work = {each.schedule: each for each in firings(store, closed=False) if each.state in OPEN}
+    wrong = []
     for schedule in schedules_due(store, now):
         before = at_work.get(schedule.name)
-        if before is None or stands_aside(store, before, now):
-            enter(store, schedule, firing_for(schedule, now, before), _next(schedule, now))
+        try:
+            if before is None or stands_aside(store, before, now):
+                enter(store, schedule, firing_for(schedule, now, before), _next(schedule, now))
+        except (ZoneInfoNotFoundError, CronSimError) as failure:  # of another release, or other zones
+            wrong.append(f"the schedule {schedule.name} cannot be read: {failure}; schedule it again")
+    return wrong
 
 
 def stands_aside(store: Kept, firing: Firing, now: datetime) -> bool:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlops_jupyter.errors import WorkspaceError
 from mlops_jupyter.store.faults import kill_point
 from mlops_jupyter.store.firings import OPEN, attended, change, claim, firings
 from mlops_jupyter.store.schedules import all_schedules
@@ -43,13 +44,15 @@ class Schedules:
     def look(self, store: Kept, now: datetime) -> datetime | None:
         """Do what there is to do now; return when there will be more, as far as is known."""
         self._started = [process for process in self._started if process.poll() is None]
-        enter_due(store, now)
+        wrong = enter_due(store, now)
         kill_point("agent.entered")
         known = {schedule.name: schedule for schedule in all_schedules(store)}
         waiting = firings(store, closed=False)
         for firing in reversed(waiting):
             if is_to_be_tended(store, firing, known.get(firing.schedule), now):
                 self._tend(store, firing, known.get(firing.schedule), now)
+        if wrong:
+            raise WorkspaceError("; ".join(wrong))
         return next_look(known.values(), waiting, now)
 
     def _tend(self, store: Kept, firing: Firing, schedule: Schedule | None, now: datetime) -> None:
@@ -62,10 +65,14 @@ class Schedules:
             why = f"the interpreter {python} is gone; schedule it again"
             change(store, firing.id, token, state="FAILED", reason=why, ended=now, closed=not firing.hook)
             return
-        process = subprocess.Popen(
-            command(python, store, firing, token),
-            stdin=subprocess.DEVNULL, cwd=store.workspace.root, start_new_session=True,
-        )  # fmt: skip
+        try:
+            process = subprocess.Popen(
+                command(python, store, firing, token),
+                stdin=subprocess.DEVNULL, cwd=store.workspace.root, start_new_session=True,
+            )  # fmt: skip
+        except OSError as failure:  # no memory, no more processes: it is tried again, and others now
+            log.error("%s cannot be started: %s", firing.schedule, failure)  # noqa: TRY400 - one line says it
+            return
         kill_point("agent.spawned")
         self._started.append(process)
         change(store, firing.id, token, pid=process.pid)

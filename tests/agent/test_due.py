@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from mlops_jupyter.agent.due import GRACE, enter_due
 from mlops_jupyter.agent.schedules import Schedules, is_to_be_tended
+from mlops_jupyter.errors import WorkspaceError
 from mlops_jupyter.pipelines.scheduling.times import Cron, times_after
 from mlops_jupyter.store.firings import Firing, change, claim, firings, forget_old
 from mlops_jupyter.store.schedules import find_schedule, remove_schedule, save_schedule
@@ -19,6 +21,8 @@ from mlops_jupyter.store.schedules import find_schedule, remove_schedule, save_s
 from .conftest import NOON
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mlops_jupyter.store.direct import Ledger
 
     from .conftest import Make
@@ -209,6 +213,23 @@ def test_an_interpreter_that_is_gone_fails_the_firing_with_its_name(store: Ledge
     (firing,) = firings(store)
     assert (firing.state, firing.closed) == ("FAILED", True)
     assert "/no/such/python is gone" in firing.reason
+
+
+def test_a_schedule_that_cannot_be_read_holds_up_no_other(store: Ledger, make: Make):
+    save_schedule(store, replace(make("a"), timezone="Atlantis/Capital", python="/no/such/python"))
+    make("b", python="/no/such/python")
+    with pytest.raises(WorkspaceError, match=r"the schedule a cannot be read: .*Atlantis"):
+        Schedules().look(store, NOON + HOUR)
+    assert [(each.schedule, each.state) for each in firings(store)] == [("b", "FAILED")]
+
+
+def test_a_process_that_cannot_be_started_holds_up_no_other(store: Ledger, make: Make, tmp_path: Path):
+    (tmp_path / "python").touch(0o644)
+    make("a", python=str(tmp_path / "python"))
+    make("b", python="/no/such/python")
+    Schedules().look(store, NOON + HOUR)
+    states = {each.schedule: (each.state, each.attempts) for each in firings(store)}
+    assert states == {"a": ("DUE", 1), "b": ("FAILED", 1)}
 
 
 def test_the_next_look_is_at_the_next_time_that_something_is_due(store: Ledger, make: Make):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from mlops_jupyter.agent.due import enter_due
 from mlops_jupyter.pipelines.definition.reading import read_pipeline
 from mlops_jupyter.pipelines.records.history import runs
 from mlops_jupyter.pipelines.running.following import run_pipeline
+from mlops_jupyter.pipelines.scheduling.printed import cron_command
 from mlops_jupyter.pipelines.scheduling.schedules import planned, schedule, unschedule
 from mlops_jupyter.serving.processes import find_process
 from mlops_jupyter.store.direct import Ledger
@@ -21,7 +23,7 @@ from mlops_jupyter.store.firings import firings
 from mlops_jupyter.store.leases import living_agent
 from mlops_jupyter.store.workspace import Workspace, make_folder
 
-from .processes import agent, attend, wait_until, was_killed
+from .processes import PATIENCE, agent, attend, wait_until, was_killed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -252,6 +254,16 @@ def test_the_runs_date_is_when_it_was_due_by_the_clock_of_the_place(done: Projec
     unschedule(done.store, "dated")
     (run,) = done.scheduled_runs("dated")
     assert run.parameters == {"day": "2026-03-29"}
+
+
+def test_the_line_for_crontab_runs_the_pipeline(done: Project):
+    made = planned(done.file, "0 6 * * 1", timezone="UTC", parameters={"day": "@date(%Y, -1 year) it's"})
+    line = cron_command(made, done.store.workspace).replace(r"\%", "%")
+    # its parameter has no part in the step, so that nothing is to be done
+    said = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=False, timeout=PATIENCE)
+    assert said.returncode == 0, said.stderr
+    last = runs(done.store, limit=1)[0]
+    assert (last.state, last.parameters) == ("SUCCEEDED", {"day": f"{datetime.now(UTC).year - 1} it's"})
 
 
 def test_an_attendant_that_is_told_to_end_stops_the_run_cleanly(fresh: Project):
