@@ -1,6 +1,6 @@
 """The mirror of runs in MLflow, from the side of those who want to be seen in it: none of them waits.
 
-It is a process of its own (`mirroring`) that begins to import MLflow when the run begins, at the lowest
+It is a process of its own (`mirroring`) that begins to import MLflow when the run begins, at a low
 priority, shows each step when it has ended, and the whole when the run has.
 """
 

@@ -11,9 +11,10 @@ import pytest
 
 from mlops_jupyter.pipelines.records.history import run_record, unmirrored
 from mlops_jupyter.pipelines.running.mirror import note_of, show_later, wait_for_mirror
-from mlops_jupyter.store.workspace import Workspace
+from mlops_jupyter.store.workspace import Workspace, open_workspace
+from tests.pipelines.running.conftest import Project
 
-LIMIT = 60
+LIMIT = 300
 
 
 @pytest.fixture(scope="module")
@@ -27,10 +28,9 @@ def new_database(tmp_path_factory):
     return workspace.root / "mlflow.db"
 
 
-@pytest.fixture
-def pair(project, new_database):
-    """A step that gives a number, and one behind it that fails; both are shown in MLflow."""
-    shutil.copyfile(new_database, project.workspace.root / "mlflow.db")
+def two_steps(project, database):
+    """Write a step that gives a number and one behind it that fails; both are shown in MLflow."""
+    shutil.copyfile(database, project.workspace.root / "mlflow.db")
     project.notebook(
         "good",
         "from mlops_jupyter.pipelines.execution.values import output",
@@ -38,10 +38,23 @@ def pair(project, new_database):
         parameters="month = 1",
     )
     project.notebook("bad", "raise ValueError('no rows')")
-    project.pipeline(
-        {"good": {}, "bad": {"after": ["good"]}}, parameters={"month": 1}, mlflow=True, name="delays"
-    )
+    project.pipeline({"good": {}, "bad": {"after": ["good"]}}, parameters={"month": 1}, mlflow=True)
     return project
+
+
+@pytest.fixture
+def pair(project, new_database):
+    return two_steps(project, new_database)
+
+
+@pytest.fixture(scope="module")
+def run_before(tmp_path_factory, new_database):
+    """A project whose run was shown, and its record."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("shown")
+        patch.setenv("MLOPS_HOME", str(folder / ".mlops"))
+        project = two_steps(Project(folder, open_workspace()), new_database)
+        yield project, wait_for_mirror(project.workspace, project.run({"month": 3}).id, LIMIT)
 
 
 def shown(project):
@@ -54,9 +67,9 @@ def shown(project):
     return mlflow, {each.data.tags.get("mlops.step", ""): each for each in found}
 
 
-def test_a_run_is_shown_with_a_run_below_it_for_each_step_that_ran(pair):
-    record = wait_for_mirror(pair.workspace, pair.run({"month": 3}).id, LIMIT)
-    mlflow, runs = shown(pair)
+def test_a_run_is_shown_with_a_run_below_it_for_each_step_that_ran(run_before):
+    project, record = run_before
+    mlflow, runs = shown(project)
     assert set(runs) == {"", "good", "bad"}
     whole, good, bad = runs[""], runs["good"], runs["bad"]
     assert record.mlflow_run == whole.info.run_id
@@ -98,17 +111,13 @@ def test_a_run_that_mlflow_does_not_take_is_noted_and_shown_when_it_does(pair, m
     assert unmirrored(pair.store) == []
 
 
-def test_what_an_earlier_mirror_began_is_completed_and_not_made_twice(pair):
+def test_what_an_earlier_mirror_made_is_completed_and_not_made_twice(run_before):
     from mlops_jupyter.pipelines.running.mirroring import Glass
 
-    record = pair.run()
-    half = Glass(pair.workspace)
-    half.show(record)
-    wait_for_mirror(pair.workspace, record.id, LIMIT)
-    again = Glass(pair.workspace).show(record)
-    _, runs = shown(pair)
+    project, record = run_before
+    assert Glass(project.workspace).show(record) == record.mlflow_run
+    _, runs = shown(project)
     assert set(runs) == {"", "good", "bad"}
-    assert again == runs[""].info.run_id
 
 
 def test_a_run_that_had_nothing_to_do_is_not_shown(pair):
