@@ -217,7 +217,7 @@ def _is_plain(value: Any) -> bool:
 def _parameters(found: list[Found]) -> Iterator[str]:
     shared, different = _shared(found)
     if shared:
-        yield "parameters:  # of every step whose notebook has them; of all others each notebook's own stand"
+        yield "parameters:  # each step takes those that its notebook has"
     width = max((len(f"{name}: {written(value)}") for name, value in shared.items()), default=0)
     for name, value in shared.items():
         users = ", ".join(item.name for item in found if name in item.parameters)

@@ -90,49 +90,49 @@ def copied(pipeline: Pipeline, target: Path, backwards: bool = False) -> tuple[P
     outputs = {
         Path(os.path.normpath(pipeline.folder / path)) for step in pipeline.steps for path in step.outputs
     }
-    _check_room(root, target, outputs)
+    left = outputs | ({target, *target.parents} - {root, *root.parents})  # the copies may be inside
+    _check_room(root, target, left)
     with explained(target.parent):
-        _copy(root, target, outputs, backwards)
+        _copy(root, target, left, backwards)
+        for output in outputs:
+            (target / output.relative_to(root)).parent.mkdir(parents=True, exist_ok=True)
         workspace = Workspace(target / ".mlops")
         make_folder(workspace.root)
     return moved(pipeline, root, target), workspace
 
 
-def _check_room(root: Path, target: Path, outputs: set[Path]) -> None:
-    needed = sum(path.lstat().st_size for path in _files(root, outputs))
+def _check_room(root: Path, target: Path, left: set[Path]) -> None:
+    needed = sum(path.lstat().st_size for path in _files(root, left))
     free = shutil.disk_usage(target.parent).free
     if needed * SPARE > free:
         told = f"{root} holds {needed / 1e9:.3g} GB, and {free / 1e9:.3g} GB are free"
         raise WorkspaceError("there is no room for a copy of the project", told)
 
 
-def _files(folder: Path, outputs: set[Path]) -> Iterator[Path]:
-    for item in _inside(folder, outputs):
+def _files(folder: Path, left: set[Path]) -> Iterator[Path]:
+    for item in _inside(folder, left):
         if item.is_dir() and not item.is_symlink():
-            yield from _files(item, outputs)
+            yield from _files(item, left)
         elif item.is_file():
             yield item
 
 
-def _inside(folder: Path, outputs: set[Path]) -> list[Path]:
-    return [item for item in sorted(folder.iterdir()) if item.name not in LEFT_OUT and item not in outputs]
+def _inside(folder: Path, left: set[Path]) -> list[Path]:
+    return [item for item in sorted(folder.iterdir()) if item.name not in LEFT_OUT and item not in left]
 
 
-def _copy(folder: Path, target: Path, outputs: set[Path], backwards: bool) -> None:
+def _copy(folder: Path, target: Path, left: set[Path], backwards: bool) -> None:
     target.mkdir()
-    items = _inside(folder, outputs)
+    items = _inside(folder, left)
     for item in reversed(items) if backwards else items:
         there = target / item.name
-        written_below = any(item in output.parents for output in outputs)
+        written_below = any(item in path.parents for path in left)
         if item.is_symlink() and not written_below:
             there.symlink_to(item.resolve())
         elif item.is_dir():
-            _copy(item, there, outputs, backwards)
+            _copy(item, there, left, backwards)
         elif item.is_file():
             _copy_file(item, there)
-    for output in outputs:
-        if output.parent == folder or folder in output.parents:
-            (target / output.relative_to(folder)).parent.mkdir(parents=True, exist_ok=True)
 
 
 def _copy_file(source: Path, target: Path) -> None:

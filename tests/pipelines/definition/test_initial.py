@@ -97,7 +97,7 @@ def test_what_is_written_is_commented_and_reads_back(project):
     assert text.splitlines()[3:] == [
         "name: my-delays",
         "",
-        "parameters:  # of every step whose notebook has them; of all others each notebook's own stand",
+        "parameters:  # each step takes those that its notebook has",
         "  month: 1  # ingest",
         "  # seed is 3 in ingest, 4 in train",
         "",

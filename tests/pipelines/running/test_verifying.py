@@ -163,6 +163,18 @@ def test_what_is_written_in_a_copy_is_not_written_to_the_project(project, tmp_pa
     assert project.path("in.csv").read_text() == "mine"
 
 
+def test_a_copy_inside_the_project_does_not_hold_itself(project):
+    project.notebook("a", "1")
+    project.pipeline({"a": {}})
+    there, _ = copied(read_pipeline(project.file), make(project.path("state", "verify")) / "one")
+    assert {path.name for path in there.folder.iterdir()} == {"a.ipynb", "pipeline.yaml", ".mlops"}
+
+
+def make(folder):
+    folder.mkdir(parents=True)
+    return folder
+
+
 def test_the_copy_begins_where_all_relative_paths_are_inside(project):
     project.notebook("a", "1")
     project.pipeline({"a": {"inputs": ["../raw/*/x.csv"]}})
