@@ -70,8 +70,14 @@ def show(run: RunName = "last") -> RunReport:
     'parameter month changed from 1 to 2'
     """
     from mlops_jupyter.pipelines.records.history import run_record
+    from mlops_jupyter.pipelines.running.mirror import note_of, show_later
 
-    return RunReport(run_record(ledger(), run))
+    store = ledger()
+    record = run_record(store, run)
+    unseen = "" if record.mlflow_run else note_of(store.workspace, record)
+    if unseen:
+        show_later(store.workspace)
+    return RunReport(record, unseen)
 
 
 @verb(stage="pipeline", group="pipeline")
@@ -118,8 +124,8 @@ def logs(run: RunName = "last", step: StepName | None = None, *, into: FilePath 
     step : StepName, optional
         Only this step; all that ran when left out.
     into : FilePath, optional
-        Copy the step's executed notebook to this file as well: the run's own is in a hidden folder, which
-        JupyterLab does not show.
+        Copy the step's executed notebook to this file as well, as a page where it ends in ``.html``: the
+        run's own is in a hidden folder, which JupyterLab does not show.
 
     Returns
     -------
@@ -165,11 +171,13 @@ def _one(step: str | None) -> str:
 
 def copy_notebook(executed: Path, into: Path) -> None:
     """Copy an executed notebook to where it can be opened; over nothing that is there."""
+    from mlops_jupyter.pipelines.execution.page import page
+
     try:
-        with into.open("xb") as copy:
-            copy.write(executed.read_bytes())
-    except FileExistsError:
-        raise UsageError(f"{into} is there already", hint="name another file") from None
+        if into.exists():
+            raise UsageError(f"{into} is there already", hint="name another file")
+        source = page(executed) if into.suffix == ".html" else executed
+        into.write_bytes(source.read_bytes())
     except OSError as failure:
         raise WorkspaceError(f"{into} cannot be written", failure.strerror or str(failure)) from failure
 

@@ -47,6 +47,8 @@ class RunReport(Result):
     ----------
     record : RunRecord
         The run as it is recorded.
+    unseen : str
+        Why MLflow does not show it yet; empty when it does, will, or is not to.
 
     Examples
     --------
@@ -55,6 +57,7 @@ class RunReport(Result):
     """
 
     record: RunRecord
+    unseen: str = ""
 
     @property
     def id(self) -> str:
@@ -115,6 +118,8 @@ class RunReport(Result):
         yield Picture(self._picture)
         yield self._table()
         yield from self._failures()
+        if self.unseen:
+            yield Note(f"not in MLflow yet: {self.unseen}; it is tried again", "warn")
         if self.values:
             pairs = tuple((name, _short(value)) for name, value in self.values.items())
             yield Facts(pairs, "Values", folded=True)

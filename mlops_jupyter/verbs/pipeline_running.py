@@ -29,7 +29,6 @@ def run(
     from_: StepName | None = None,
     jobs: int = 2,
     force: bool = False,
-    cause: str = "run",
 ) -> RunReport:
     """Run the steps whose code, inputs, parameters or environment changed; skip the others.
 
@@ -51,8 +50,6 @@ def run(
         How many steps at once.
     force : bool
         Run every step, changed or not.
-    cause : str
-        What began it, for the record.
 
     Returns
     -------
@@ -86,9 +83,7 @@ def run(
         shown.show(record)
 
     try:
-        record = run_pipeline(
-            pipeline, until=until, from_=from_, jobs=jobs, force=force, cause=cause, listen=listen
-        )
+        record = run_pipeline(pipeline, until=until, from_=from_, jobs=jobs, force=force, listen=listen)
     except BaseException:
         shown.end(last, RunReport(last) if last else None)
         raise

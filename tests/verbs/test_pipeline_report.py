@@ -7,11 +7,13 @@ import pytest
 from mlops_jupyter.cli import _plain
 from mlops_jupyter.errors import NotFoundError, StepError
 from mlops_jupyter.pipelines.execution.job import Failure
+from mlops_jupyter.pipelines.running.verification import Difference, StepVerification, Verification
 from mlops_jupyter.verbs.as_html import LIMIT, render_html
 from mlops_jupyter.verbs.as_text import render_text
 from mlops_jupyter.verbs.pipeline_listed import RunsReport
 from mlops_jupyter.verbs.pipeline_report import RunReport
 from mlops_jupyter.verbs.pipeline_running import refuse_failure
+from mlops_jupyter.verbs.pipeline_verified import VerifyReport
 from tests.verbs.pipeline_runs import NEEDS, failed, many, matrix, run, running, step, succeeded
 
 
@@ -127,3 +129,38 @@ def test_runs_are_listed_with_how_long_those_took_that_ran_anything():
     assert "4 ran" in text
     assert "time of delays" in text
     assert RunsReport((), "delays").headline == "no run of delays yet"
+
+
+def test_verifying_says_which_step_is_not_the_same_again_in_which_cell_and_why():
+    found = Verification(
+        "delays",
+        (
+            StepVerification("load", "SAME"),
+            StepVerification(
+                "fit", "DIFFERENT", (Difference("value auc", "0.71 against 0.73"),), 3, "model.fit(X, y)",
+                "random without a seed", (Path("a.ipynb"), Path("b.ipynb")),
+            ),
+            StepVerification("report", "FOLLOWS", (Difference("output r.csv", "its bytes differ"),)),
+        ),
+        seconds=12.0,
+        touched=("/data/x.csv",),
+    )  # fmt: skip
+    report = VerifyReport(found)
+    assert report.headline == "delays is NOT reproducible: fit, cell 3 (12 s)"
+    assert not report.reproducible
+    text = render_text(report, 160)
+    assert "value auc: 0.71 against 0.73" in text
+    assert "random without a seed" in text
+    assert "Cell 3 of fit\n    model.fit(X, y)" in text
+    assert "both runs of fit: a.ipynb and b.ipynb" in text
+    assert "/data/x.csv" in text
+    assert report.to_dict()["reproducible"] is False
+
+
+def test_verifying_says_that_all_is_the_same_or_that_it_could_not_tell():
+    same = VerifyReport(Verification("delays", (StepVerification("load", "SAME"),), 3.0))
+    assert same.headline == "delays is reproducible: 1 step gave the same twice (3.0 s)"
+    failure = Failure("error", "ValueError: no rows", 2)
+    broken = Verification("delays", (StepVerification("load", "FAILED", failure=failure),), 3.0)
+    assert VerifyReport(broken).headline == "delays could not be verified: load failed (3.0 s)"
+    assert "ValueError: no rows" in render_text(VerifyReport(broken), 120)

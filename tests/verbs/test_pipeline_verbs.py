@@ -18,6 +18,7 @@ from mlops_jupyter.pipelines.scheduling.schedules import planned, schedule
 from mlops_jupyter.pipelines.scheduling.starting import stop_agent
 from mlops_jupyter.store.firings import Firing, change, claim, enter, firings
 from mlops_jupyter.verbs.pipeline_scheduled import ScheduleList, failure_of
+from tests.verbs.pipeline_runs import succeeded
 
 FILE = """
 name: delays
@@ -72,6 +73,32 @@ def test_a_shell_has_progress_on_stderr_and_the_result_on_stdout(project, capsys
     last = shown.err.splitlines()[-1]
     assert last.startswith("mlops: delays failed in fit, cell 3: ValueError: no rows; see .mlops/pipelines/")
     assert "delays: skipped: load" in shown.err
+    assert cli.main(["pipeline", "logs", "last", "fit", "--into", "fit.html"]) == 0
+    assert "ValueError" in (project / "fit.html").read_text()
+    assert cli.main(["pipeline", "logs", "last", "fit", "--into", "fit.html"]) == 2
+    assert cli.main(["pipeline", "logs", "last", "--into", "other.html"]) == 2
+
+
+def test_a_run_that_mlflow_does_not_show_says_why_and_is_tried_again(workspace, monkeypatch):
+    from mlops_jupyter.pipelines.running import mirror
+
+    asked = []
+    monkeypatch.setattr(mirror, "note_of", lambda workspace, record: "nobody answers at http://nowhere")
+    monkeypatch.setattr(mirror, "show_later", asked.append)
+    record = unmirrored(workspace)
+    report = mlops.pipeline.show(record.id)
+    assert "! not in MLflow yet: nobody answers at http://nowhere; it is tried again" in str(report)
+    assert len(asked) == 1
+
+
+def unmirrored(workspace):
+    """Write down a run that MLflow does not show."""
+    from mlops_jupyter.pipelines.records.history import begin_run
+    from mlops_jupyter.store.direct import Ledger
+
+    record = succeeded()
+    begin_run(Ledger(workspace), record)
+    return record
 
 
 def test_wrong_words_are_refused_before_anything_runs(project, capsys):
