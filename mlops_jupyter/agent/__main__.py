@@ -63,10 +63,6 @@ def read(arguments: Sequence[str]) -> argparse.Namespace:
 
 def work(store: Ledger, options: argparse.Namespace) -> None:
     """Take the lease, and work until told to end."""
-    from .log import Log
-    from .process import Agent
-    from .work import WORKS
-
     told = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: told.set())
@@ -74,6 +70,11 @@ def work(store: Ledger, options: argparse.Namespace) -> None:
     if mine is None:
         return
     kill_point("agent.leased")
+    # not before the lease: one that does not get it ends the sooner
+    from .log import Log
+    from .process import Agent
+    from .work import WORKS
+
     agent = Agent(store, mine, (*WORKS, Log) if options.detach else WORKS)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, agent.end)

@@ -102,6 +102,7 @@ def test_an_agent_may_end_when_there_is_nothing_to_do_and_not_before(store: Ledg
 
 
 def test_of_agents_that_start_at_once_one_stays(store: Ledger):
+    assert leases(store) == []  # its tables are there
     with ExitStack() as stack:
         started = [stack.enter_context(agent(store, "--token", f"agent {number}")) for number in range(3)]
         wait_until(lambda: sum(each.poll() is None for each in started) == 1, "all but one give up")

@@ -82,7 +82,7 @@ weekdays = st.one_of(st.just("*"), field(6))
 near_changes = st.sampled_from([(zone, change) for zone, both in CHANGES.items() for change in both])
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=80)
 @given(near_changes, st.one_of(starred, field(59)), hours, days, weekdays, st.integers(-600, 600))
 def test_the_times_are_those_of_a_slow_walk_over_minutes(near, minute, hour, day, weekday, shift):
     zone, change = near
