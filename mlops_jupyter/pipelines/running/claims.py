@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 LOCK: Final = "running.lock"
 LAST_SECONDS: Final = 30.0
 LOOK_SECONDS: Final = 0.1
+_given_up: set[str] = set()  # tokens of locks that could not be released
 
 
 def lock_name(pipeline: str) -> str:
@@ -51,9 +52,10 @@ def claimed(store: Kept, pipeline: str) -> Iterator[Owner]:
     try:
         yield mine
     finally:
-        # where it cannot be written any more, the lock ends with the process that holds it
-        with suppress(MlopsError):
+        try:
             release(store, pipeline, mine)
+        except MlopsError:  # a full disk: nobody else is locked out for longer than this process lives
+            _given_up.add(mine.token)
 
 
 def claim(store: Kept, pipeline: str) -> Owner:
@@ -61,7 +63,7 @@ def claim(store: Kept, pipeline: str) -> Owner:
     mine = me()
     with writing(store) as connection:
         holder = holder_of(connection, pipeline)
-        if holder is None or not is_living(holder):
+        if holder is None or holder.token in _given_up or not is_living(holder):
             row = {"name": lock_name(pipeline), **vars(mine)}
             connection.execute(
                 "INSERT OR REPLACE INTO locks (name, token, pid, create_time, host, since) "

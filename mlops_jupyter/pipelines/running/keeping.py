@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from mlops_jupyter.errors import MlopsError
+from mlops_jupyter.errors import ConflictError, MlopsError
 from mlops_jupyter.pipelines.records.history import end_run, save_step
 from mlops_jupyter.store.workspace import explained
 
@@ -62,11 +61,18 @@ class Keeper:
     def _save(self, write: Callable[[], object]) -> None:
         try:
             write()
+        except ConflictError:  # the store was busy for longer than one waits for it
+            self._save_at_last(write)
         except MlopsError as failure:
             self.trouble = failure
             self._reserve.unlink(missing_ok=True)
-            with suppress(MlopsError):  # `trouble` says why the record ends here
-                write()
+            self._save_at_last(write)
+
+    def _save_at_last(self, write: Callable[[], object]) -> None:
+        try:
+            write()
+        except MlopsError as failure:
+            self.trouble = failure
 
 
 def reserve_room(folder: Path) -> Path:
