@@ -8,6 +8,7 @@ import signal
 import threading
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 
 from mlops_jupyter.pipelines.definition.pipeline import Resources
@@ -225,6 +226,14 @@ def interrupt_once_there(file: Path) -> None:
 def test_what_is_left_for_the_end_of_the_kernel_is_done_before_the_step_is(ran: Ran, tmp_path: Path):
     assert ran("at_exit", outputs=("late.txt",)).state == "SUCCEEDED"
     assert (tmp_path / "late.txt").read_text() == "written"
+
+
+def test_a_kernel_that_does_not_end_by_itself_is_killed_and_its_step_is_done(
+    ran: Ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(client, "END_SECONDS", 0.5)
+    assert ran("never_ends").state == "SUCCEEDED"
+    assert not psutil.pid_exists(int((tmp_path / "begun").read_text()))
 
 
 def test_a_step_that_does_not_write_what_it_promised_fails(ran: Ran):
