@@ -68,9 +68,9 @@ class Notebooks:
     def step(self, *warm: str, **fields: Any) -> Step:
         return Step("a", self.folder / "step.ipynb", warm=warm, **fields)
 
-    def manager(self, *warm: str, **where: Any) -> Any:
+    def manager(self, *warm: str, fresh: bool = False, **where: Any) -> Any:
         wanted = {"environment": self.environment, "cwd": self.folder} | where
-        return self.kernels.manager(self.step(*warm), **wanted)
+        return self.kernels.manager(self.step(*warm, fresh=fresh), **wanted)
 
     async def talked(self, work: Callable[[Talk], Any], *warm: str, **where: Any) -> Any:
         """Return what comes of a talk with a new kernel, while others run."""

@@ -126,6 +126,14 @@ def test_an_environment_that_python_reads_at_its_start_has_a_kernel_from_nothing
     assert hashes[0] == hashes[1] != hashes[2]
 
 
+@pytest.mark.parametrize("never", [True, False])
+def test_a_step_that_is_never_to_be_warm_has_a_kernel_from_nothing(never: bool, forked: Notebooks):
+    async def work(talk: Talk) -> Any:
+        return type(talk.manager.provisioner.process) is ForkedKernel
+
+    assert forked.talk(work, fresh=never) is not never
+
+
 def test_what_is_still_to_be_written_at_the_end_is_written(forked: Notebooks, tmp_path: Path):
     (tmp_path / "holding.py").write_text("FILE = open('held.txt', 'w')\nFILE.write('held')\n")
     code = """
