@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,6 @@ from mlops_jupyter.commits import git_state
 from mlops_jupyter.pipelines.definition.reading import check_inputs
 from mlops_jupyter.pipelines.records.history import begin_run, end_run, open_runs, runs
 from mlops_jupyter.pipelines.records.run import RunRecord, StepRecord
-from mlops_jupyter.store.owners import Owner, is_living
 from mlops_jupyter.store.settings import settings
 
 from .folders import keep_file, keep_notebooks, new_run, run_folder
@@ -22,22 +22,19 @@ if TYPE_CHECKING:
     from mlops_jupyter.pipelines.definition.pipeline import Pipeline
     from mlops_jupyter.pipelines.records.planning import Decision, Plan
     from mlops_jupyter.store.direct import Kept
+    from mlops_jupyter.store.owners import Owner
 
 NOT_MIRRORED = "none"
 LOOKED_BACK = 3
 
 
 def end_stale(store: Kept, pipeline: str) -> None:
-    """Write down as stopped what runs no more although its record says so: its runner was killed."""
+    """Write down as stopped what runs no more although its record says so: its runner was killed.
+
+    For who has claimed the pipeline, or knows that nobody has.
+    """
     for run in open_runs(store, pipeline):
-        if not (run.owner and is_living(owner_of(run))):
-            end_run(store, run.id, "STOPPED")
-
-
-def owner_of(run: RunRecord) -> Owner:
-    """Return who runs it, by its record."""
-    facts = run.owner or {}
-    return Owner("", facts["pid"], facts["create_time"], facts["host"], run.started.isoformat())
+        end_run(store, run.id, "STOPPED")
 
 
 def unchanged(store: Kept, pipeline: Pipeline, planned: Plan, cause: str) -> RunRecord:
@@ -110,5 +107,13 @@ def facts_of(owner: Owner) -> dict[str, Any]:
         "pid": owner.pid,
         "create_time": owner.create_time,
         "host": owner.host,
-        "who": getpass.getuser(),
+        "who": user_name(),
     }
+
+
+def user_name() -> str:
+    """Return who we are; in a container a user may have a number and no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,7 @@ import pytest
 
 from mlops_jupyter.errors import UsageError
 from mlops_jupyter.pipelines.records.history import run_record
-from mlops_jupyter.pipelines.running import starting
+from mlops_jupyter.pipelines.running import beginning, starting
 from mlops_jupyter.pipelines.running.claims import who_runs
 
 
@@ -88,6 +89,14 @@ def test_a_run_in_a_thread_is_followed_as_well(three):
     with ThreadPoolExecutor(1) as threads:
         record = threads.submit(three.run, until="ingest").result()
     assert states(record) == {"ingest": "SUCCEEDED"}
+
+
+def test_who_has_a_number_and_no_name_can_run_too(monkeypatch):
+    def nameless():
+        raise KeyError("getpwuid(): uid not found: 4711")
+
+    monkeypatch.setattr(beginning.getpass, "getuser", nameless)
+    assert beginning.user_name() == str(os.getuid())
 
 
 def test_no_jobs_is_refused(three):
