@@ -14,7 +14,7 @@ from mlops_jupyter.errors import UsageError, did_you_mean
 
 from .on_calendar import on_calendar
 from .schedules import cron_of
-from .times import in_words, local_zone
+from .times import in_words, is_local, local_zone
 
 if TYPE_CHECKING:
     from mlops_jupyter.store.schedules import Schedule
@@ -34,7 +34,7 @@ def printed(schedule: Schedule, style: str, workspace: Workspace) -> str:
         For another style, or what cron cannot say.
     """
     if style == "systemd":
-        return "\n".join(f"# {name}\n{text}" for name, text in units(schedule, workspace).items())
+        return "\n".join(units(schedule, workspace).values())
     if style == "cron":
         return crontab(schedule, workspace)
     raise UsageError(f"--print cannot be {style!r}", hint=did_you_mean(style, STYLES))
@@ -111,7 +111,7 @@ def crontab(schedule: Schedule, workspace: Workspace) -> str:
     if schedule.missed == "run-once":
         notes.append("# cron does not make up for what is missed while the machine is off.")
     zone = []
-    if schedule.timezone != local_zone():
+    if not is_local(schedule.timezone, schedule.created):
         zone = [f"CRON_TZ={schedule.timezone}"]
         notes.append("# CRON_TZ is cronie's (Fedora, RHEL, Arch). Debian's cron does not know it and would")
         notes.append(f"# run by the machine's clock ({local_zone()}): use --print systemd there.")
@@ -167,7 +167,7 @@ def command(schedule: Schedule) -> list[str]:
 
 def environment(schedule: Schedule, workspace: Workspace) -> list[str]:
     """Return the variables that a run needs: its dates are those of the schedule's place."""
-    zone = [f"TZ={schedule.timezone}"] if schedule.timezone != local_zone() else []
+    zone = [] if is_local(schedule.timezone, schedule.created) else [f"TZ={schedule.timezone}"]
     return [f"MLOPS_HOME={workspace.root}", *zone]
 
 

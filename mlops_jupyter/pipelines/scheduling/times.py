@@ -133,6 +133,19 @@ def local_zone() -> str:
         return "UTC"
 
 
+def is_local(timezone: str, moment: datetime) -> bool:
+    """Whether a zone's clock shows what the machine's own does, for two years from a moment on.
+
+    Examples
+    --------
+    >>> is_local(local_zone(), datetime(2026, 1, 1, tzinfo=UTC))
+    True
+    """
+    there, here = ZoneInfo(timezone), ZoneInfo(local_zone())
+    days = (moment + _DAY * number for number in range(731))
+    return all(_offset(there, day) == _offset(here, day) for day in days)
+
+
 def known_zone(name: str) -> str:
     """Return the name of a zone, or say which ones sound like it."""
     try:

@@ -210,6 +210,14 @@ def test_cron_is_told_the_zone_where_the_machine_has_another(
     assert "# run by the machine's clock (America/New_York): use --print systemd there." in abroad
 
 
+@pytest.mark.parametrize(("own", "same"), [("Etc/UTC", True), ("Europe/London", False), ("UTC", True)])
+def test_a_zone_of_another_name_and_the_same_clock_is_the_machines_own(
+    nightly: Schedule, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, own: str, same: bool
+):
+    monkeypatch.setenv("TZ", own)
+    assert ("CRON_TZ=UTC" not in crontab(replace(nightly, timezone="UTC"), workspace)) is same
+
+
 @pytest.mark.parametrize("expression", ["5/20 6 * * *", "0 0/6 1/10 * *", "*/15 1-5 * JAN,jul MON-FRI"])
 def test_crontabs_fields_mean_the_same(expression: str):
     cron = read_cron(expression, "UTC")
@@ -232,7 +240,7 @@ def test_what_systemd_cannot_say_is_refused():
 def test_an_unknown_style_is_refused_with_the_nearest(nightly: Schedule, workspace: Workspace):
     with pytest.raises(UsageError, match="did you mean cron"):
         printed(nightly, "crom", workspace)
-    assert "OnCalendar=" in printed(nightly, "systemd", workspace)
+    assert printed(nightly, "systemd", workspace).startswith("# ~/.config/systemd/user/mlops-delays.timer")
     assert "0 6 * * 1" in printed(nightly, "cron", workspace)
 
 
