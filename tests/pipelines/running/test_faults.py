@@ -259,3 +259,16 @@ def test_on_a_full_disk_the_run_ends_with_one_line_and_its_record_says_so(tiny_d
     (tiny_disk / "data").unlink()
     project.notebook("fills", "'no more'")
     assert project.run().state == "SUCCEEDED"
+
+
+def test_a_second_interrupt_kills_the_run_and_its_record_says_so(calling):
+    runner = psutil.Process(until(lambda: who_runs(calling.store, "delays"), "nobody runs it").pid)
+    runner.suspend()  # it heeds nothing
+    calling.caller.send_signal(signal.SIGINT)
+    with pytest.raises(subprocess.TimeoutExpired):
+        calling.caller.wait(1)
+    calling.caller.send_signal(signal.SIGINT)
+    out, _ = calling.caller.communicate(timeout=LIMIT)
+    assert out.split() == ["STOPPED", "first=STOPPED", "second=NOT", "RUN"]
+    until(lambda: is_gone(calling.kernel), "the kernel goes on without its runner")
+    assert run_record(calling.store).step("first").failure.message.endswith("was ended by SIGKILL")
