@@ -107,5 +107,11 @@ def step(
         "retries": retries, "timeout": timeout, "kernel": kernel, "resources": resources or None,
         "secrets": dict(secrets) if secrets else None,
     }  # fmt: skip
-    absent = (name for name in inputs or () if not any(Path().glob(name)) and not Path(name).exists())
-    return StepDeclared({key: value for key, value in given.items() if value is not None}, tuple(absent))
+    absent = tuple(name for name in inputs or () if not _is_there(name))
+    return StepDeclared({key: value for key, value in given.items() if value is not None}, absent)
+
+
+def _is_there(name: str) -> bool:
+    import glob
+
+    return Path(name).exists() or bool(glob.glob(name, recursive=True))  # noqa: PTH207 absolute ones too

@@ -34,9 +34,11 @@ def test_what_the_line_says_is_not_shown_above_what_the_cell_shows(shell):
 
 def test_a_cell_that_only_declares_says_what_it_is(shell, workspace):
     (workspace / "there.csv").touch()
-    result = run(shell, "%%mlops step --inputs there.csv gone.csv --outputs b.csv --retries 2")
+    line = f"%%mlops step --inputs there.csv gone.csv {workspace}/*.csv --outputs b.csv --retries 2"
+    result = run(shell, line)
     assert isinstance(result, StepDeclared)
-    assert result.headline == "this notebook is a step: it reads there.csv, gone.csv and writes b.csv"
+    reads = f"there.csv, gone.csv, {workspace}/*.csv"
+    assert result.headline == f"this notebook is a step: it reads {reads} and writes b.csv"
     assert result.declared["retries"] == 2
     assert result.absent == ("gone.csv",)
 
