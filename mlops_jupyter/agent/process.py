@@ -36,6 +36,8 @@ WATCH_SECONDS = 5.0
 IDLE_SECONDS = 900.0
 JUMP_SECONDS = 1.0
 AT_ONCE = 4
+#: After which time work is looked at again at the soonest, whatever it says.
+SOONEST = timedelta(seconds=0.1)
 
 
 class Agent:
@@ -117,7 +119,7 @@ class Agent:
         else:
             self._troubles.pop(work.name, None)
             if later and later < now + timedelta(seconds=work.every):
-                self._look_again(work, later)
+                self._look_again(work, max(later, now + SOONEST))
 
     def _look_again(self, work: Work, moment: datetime) -> None:
         try:

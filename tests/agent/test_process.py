@@ -4,6 +4,7 @@ import threading
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import psutil
@@ -30,14 +31,14 @@ class Looks:
 
     def __init__(self) -> None:
         self.times: list[datetime] = []
-        self.later: datetime | None = None
+        self.later: timedelta | None = None
         self.fails: Exception | None = None
 
     def look(self, store: Ledger, now: datetime) -> datetime | None:
         self.times.append(now)
         if self.fails:
             raise self.fails
-        return self.later
+        return now + self.later if self.later is not None else None
 
 
 @pytest.fixture
@@ -82,11 +83,21 @@ def test_each_kind_of_work_is_looked_at_at_once_and_when_it_says(running: Agent,
 def test_work_that_knows_when_there_is_more_is_looked_at_then(
     store: Ledger, mine: Lease, looks: Looks, monkeypatch: pytest.MonkeyPatch
 ):
-    looks.later = due = datetime.now(UTC) + timedelta(seconds=0.5)
+    looks.later = timedelta(seconds=0.5)
     monkeypatch.setattr(process, "WATCH_SECONDS", 0.02)
     with at_work(Agent(store, mine, [lambda: looks])):
         wait_until(lambda: len(looks.times) > 1, "the second look")
-    assert looks.times[0] < due <= looks.times[1]
+    assert looks.later <= looks.times[1] - looks.times[0] < timedelta(seconds=looks.every)
+
+
+def test_work_that_names_a_time_of_the_past_does_not_keep_the_agent_busy(
+    store: Ledger, mine: Lease, looks: Looks, monkeypatch: pytest.MonkeyPatch
+):
+    looks.later = timedelta(hours=-1)
+    monkeypatch.setattr(process, "WATCH_SECONDS", 0.02)
+    with at_work(Agent(store, mine, [lambda: looks])):
+        wait_until(lambda: len(looks.times) > 2, "the third look")
+    assert min(b - a for a, b in pairwise(looks.times)) >= process.SOONEST
 
 
 @pytest.mark.parametrize("by", [-7200.0, 7200.0])
