@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -28,6 +30,7 @@ main(sys.argv[1:])
 """
 AT_START = ("PYTHON", "LC_", "LANG", "LD_", "MALLOC_", "GLIBC_", "HOME", "VIRTUAL_ENV", "PATH")
 END = 10.0
+PREFIX = "mlops-kernels-"
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,8 @@ def begin_nursery() -> Nursery | None:
     """Start a nursery; None where processes cannot be forked safely."""
     if sys.platform != "linux":
         return None
-    folder = tempfile.mkdtemp(prefix="mlops-")
+    sweep()
+    folder = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-")
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         process = subprocess.Popen(
@@ -76,6 +80,14 @@ def begin_nursery() -> Nursery | None:
             start_new_session=True,
         )
     return Nursery(ours, process, folder, at_start(os.environ))
+
+
+def sweep() -> None:
+    """Remove the folders of runs that were killed together with their nursery."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        pid = folder.name.removeprefix(PREFIX).partition("-")[0]
+        if pid.isdecimal() and not psutil.pid_exists(int(pid)):
+            shutil.rmtree(folder, ignore_errors=True)  # another user's stays
 
 
 def end_nursery(nursery: Nursery) -> None:

@@ -46,6 +46,7 @@ class Talk:
 
 async def talked(manager: Any, work: Callable[[Talk], Any]) -> Any:
     """Return what `work` returns, done with a kernel that is started for it and ended after it."""
+    manager.shutdown_wait_time = LIMIT  # on a busy machine, too, it ends by itself
     await manager.start_kernel()
     client = manager.client()
     client.start_channels()

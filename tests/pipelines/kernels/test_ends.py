@@ -109,6 +109,17 @@ def test_when_what_forks_is_killed_kernels_end_and_others_start_from_nothing(who
             kill(pids["child"])
 
 
+def test_what_a_killed_nursery_left_is_removed_by_the_next_run(forked: Notebooks):
+    with run_of_one(forked, "once") as (runner, pids):
+        for who in ("nursery", "step"):
+            kill(pids[who])
+    folder = Path(pids["folder"])
+    assert folder.exists()
+    with type(forked.kernels)():
+        assert not folder.exists()
+    assert runner.returncode
+
+
 def test_closing_leaves_nothing(forked: Notebooks):
     kernels = type(forked.kernels)()
     nursery = kernels._nursery

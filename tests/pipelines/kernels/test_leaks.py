@@ -16,7 +16,7 @@ import colorsys, numpy
 os.environ["LEAKED"] = "1"
 os.chdir("/")
 sys.path.insert(0, "/leaked")
-warnings.simplefilter("error")
+warnings.simplefilter("always")
 signal.signal(signal.SIGUSR1, lambda *_: None)
 logging.getLogger().addHandler(logging.NullHandler())
 atexit.register(print)
