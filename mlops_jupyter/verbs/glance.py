@@ -55,8 +55,10 @@ def _last_runs(store: Store) -> tuple[RunRecord, ...]:
 
 def _of_schedules(store: Store) -> Iterator[Attention]:
     """Yield what did not go well while no notebook was open."""
+    from mlops_jupyter.pipelines.scheduling.starting import revive_agent
     from mlops_jupyter.pipelines.scheduling.status import agent_status
 
+    revive_agent(store.workspace)
     status = agent_status(store, 1)
     for firing in status.failing:
         why = f": {firing.reason}" if firing.reason else ""

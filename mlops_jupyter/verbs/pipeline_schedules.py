@@ -121,9 +121,11 @@ def schedules() -> ScheduleList:
     >>> mlops.pipeline.schedules()  # doctest: +SKIP
     """
     from mlops_jupyter.pipelines.scheduling.schedules import schedules as known
+    from mlops_jupyter.pipelines.scheduling.starting import revive_agent
     from mlops_jupyter.store.firings import firings
 
     store = ledger()
+    revive_agent(store.workspace)
     found = tuple(known(store))
     last = {each.name: next(iter(firings(store, each.name, limit=1)), None) for each in found}
     return ScheduleList(found, {name: firing for name, firing in last.items() if firing is not None})
@@ -176,9 +178,11 @@ def next_(*, limit: int = 10) -> Upcoming:
     >>> mlops.pipeline.next(limit=3)  # doctest: +SKIP
     """
     from mlops_jupyter.pipelines.scheduling.schedules import upcoming
+    from mlops_jupyter.pipelines.scheduling.starting import revive_agent
     from mlops_jupyter.store.leases import living_agent
 
     if limit < 1:
         raise UsageError(f"--limit cannot be {limit}", hint="write 1 or more")
     store = ledger()
+    revive_agent(store.workspace)
     return Upcoming(tuple(upcoming(store, limit)), living_agent(store) is not None)

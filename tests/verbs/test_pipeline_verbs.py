@@ -9,6 +9,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psutil
 import pytest
 
 import mlops_jupyter as mlops
@@ -16,6 +17,7 @@ from mlops_jupyter import cli
 from mlops_jupyter.errors import NotFoundError, UsageError
 from mlops_jupyter.pipelines.scheduling.schedules import planned, schedule
 from mlops_jupyter.pipelines.scheduling.starting import stop_agent
+from mlops_jupyter.serving.processes import wait_for_end
 from mlops_jupyter.store.firings import Firing, change, claim, enter, firings
 from mlops_jupyter.verbs.pipeline_scheduled import ScheduleList, failure_of
 from tests.verbs.pipeline_runs import succeeded
@@ -157,6 +159,20 @@ def test_an_agent_is_started_and_stopped(project):
     assert not mlops.agent("stop").running
     with pytest.raises(UsageError, match="the action cannot be 'strat'; did you mean start"):
         mlops.agent("strat")
+
+
+@pytest.mark.parametrize("ask", [mlops.overview, mlops.pipeline.schedules, mlops.pipeline.next])
+def test_an_agent_that_was_killed_is_started_again_by_who_looks(project, ask):
+    assert mlops.agent("start").running
+    killed = psutil.Process(mlops.agent().status.lease.pid)
+    killed.kill()
+    wait_for_end([killed], 30)
+    assert not mlops.agent().running
+    ask()
+    assert mlops.agent().running
+    assert not mlops.agent("stop").running
+    ask()
+    assert not mlops.agent().running
 
 
 def test_what_failed_with_no_notebook_open_is_seen(project, store):

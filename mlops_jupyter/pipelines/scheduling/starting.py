@@ -7,13 +7,15 @@ import secrets
 import subprocess
 import sys
 import time
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NoReturn
 
 from mlops_jupyter._version import __version__
-from mlops_jupyter.errors import UnavailableError
+from mlops_jupyter.errors import MlopsError, UnavailableError
 from mlops_jupyter.serving.processes import end_processes, find_process
 from mlops_jupyter.store.direct import Ledger
-from mlops_jupyter.store.leases import living_agent
+from mlops_jupyter.store.leases import leases, lives, living_agent, this_host
 from mlops_jupyter.store.workspace import explained
 
 if TYPE_CHECKING:
@@ -44,6 +46,18 @@ def found_agent(workspace: Workspace) -> Lease | None:
     """Return the living agent of this host, if it is one to be content with."""
     found = living_agent(Ledger(workspace))
     return found if found and (found.stays or found.version == __version__) else None
+
+
+def revive_agent(workspace: Workspace) -> None:
+    """Start the agent again if it ended without a word: killed, or with the machine.
+
+    One that was stopped, or had nothing to do, has given its lease back, and stays as it is; one in the
+    foreground of somebody is left to who keeps it running.
+    """
+    left = next((each for each in leases(Ledger(workspace)) if each.host == this_host()), None)
+    if left and not left.stays and not lives(left, datetime.now(UTC)):
+        with suppress(MlopsError):  # what asks is about something else, and says itself that no agent runs
+            start_agent(workspace)
 
 
 def start_agent(workspace: Workspace) -> Lease:
