@@ -8,6 +8,7 @@ import ctypes
 import gc
 import importlib
 import importlib.util
+import inspect
 import io
 import os
 import random
@@ -159,7 +160,22 @@ def kernel(birth: Birth) -> Any:
     ]
     app = IPKernelApp.instance(parent_handle=os.getppid(), transport="ipc", ip=str(place))
     app.initialize(sys.argv[1:])
+    let_it_end(app.kernel)
     return app
+
+
+def let_it_end(kernel: Any) -> None:
+    """Have a kernel end when it is asked to even if the notebook has made errors of warnings.
+
+    ipykernel 7 warns of its own `do_shutdown`, which is no coroutine; as an error that keeps it from ending.
+    """
+    ends = kernel.do_shutdown
+
+    async def do_shutdown(restart: bool) -> Any:
+        ended = ends(restart)
+        return await ended if inspect.isawaitable(ended) else ended
+
+    kernel.do_shutdown = do_shutdown
 
 
 def finish(app: Any) -> None:

@@ -142,7 +142,7 @@ left_open = open("left.txt", "w"); left_open.write("left")
 atexit.register(lambda: pathlib.Path("exit.txt").write_text("exit"))
 threading.Thread(target=lambda: (time.sleep(0.2), pathlib.Path("thread.txt").write_text("thread"))).start()
 class Last:
-    def __del__(self): pathlib.Path("last.txt").write_text("last")
+    def __del__(self, path=pathlib.Path("last.txt")): path.write_text("last")  # names may be gone by now
 last = Last()
 """
     assert forked.say(code, cwd=tmp_path) == ""
@@ -181,6 +181,18 @@ def test_a_cell_can_be_interrupted(forked: Notebooks):
         return await talk.run("print('still here')")
 
     assert forked.talk(work) == "still here\n"
+
+
+def test_a_kernel_ends_when_asked_though_warnings_are_errors_in_it(forked: Notebooks):
+    async def work(talk: Talk) -> int | None:
+        await talk.run("import warnings; warnings.simplefilter('error')")
+        process = talk.manager.provisioner.process
+        await talk.manager.request_shutdown()
+        while await talk.manager.is_alive():
+            await asyncio.sleep(0.01)
+        return int(process.returncode)
+
+    assert forked.talk(work) == 0
 
 
 def test_many_start_at_once(forked: Notebooks):
