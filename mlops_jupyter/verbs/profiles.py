@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from mlops_jupyter.errors import NotFoundError, WorkspaceError, did_you_mean
+from mlops_jupyter.errors import DataError, NotFoundError, WorkspaceError, did_you_mean
 from mlops_jupyter.verbs.progress import progress
 from mlops_jupyter.verbs.results import Block, Facts, Note, Quantity, Result, Shape, Table, Titled
 from mlops_jupyter.verbs.table import verb
@@ -116,7 +116,7 @@ def profile(data: Live[DataSource], *, to: FilePath | None = None) -> ProfileRep
     Raises
     ------
     DataError
-        When it is no table, or a file is not what its name says.
+        When it is no table or has no rows, or a file is not what its name says.
 
     Examples
     --------
@@ -128,6 +128,8 @@ def profile(data: Live[DataSource], *, to: FilePath | None = None) -> ProfileRep
     with progress(f"profile {label}") as report:
         report("read")
         found = profile_table(data, progress=lambda how_far: report("read", how_far))
+        if not found.rows:
+            raise DataError(f"{label} has no rows", hint="give data that has some")
         path = None if to is None else _written(found, Path(to).expanduser(), label, report)
     return ProfileReport(label, found, path)
 

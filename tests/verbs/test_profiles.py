@@ -112,3 +112,9 @@ def test_what_is_no_table_is_told_in_one_line(tmp_path):
     (tmp_path / "x.parquet").write_text("no")
     with pytest.raises(DataError, match=r"x.parquet is no Parquet file: it begins with 'no'"):
         mlops.profile(tmp_path / "x.parquet")
+
+
+def test_a_table_of_no_rows_is_no_profile(frame, tmp_path):
+    with pytest.raises(DataError, match="DataFrame has no rows; give data that has some"):
+        mlops.profile(frame.iloc[:0], to=tmp_path / "none.profile")
+    assert not (tmp_path / "none.profile").exists()
