@@ -55,10 +55,12 @@ class DirectWriter:
         return self._write_blocks(descriptor, data, offset)
 
     def _write_blocks(self, descriptor: int, data: memoryview, offset: int) -> int:
-        size = min(len(data), _AT_ONCE) // BLOCK * BLOCK
+        aligned = _address(data) % BLOCK == 0
+        size = (len(data) if aligned else min(len(data), _AT_ONCE)) // BLOCK * BLOCK
         begun = time.perf_counter()
         try:
-            written = self._directly(descriptor, data[:size], offset)
+            piece = data[:size] if aligned else self._copied(data[:size])
+            written = _write_directly(descriptor, piece, offset)
         except OSError:  # this file system has no such writes; or the disk is full, which the next one tells
             self.wanted = False
             return os.pwrite(descriptor, data, offset)
@@ -66,17 +68,27 @@ class DirectWriter:
         self.wanted = self._late < _PATIENCE
         return written
 
-    def _directly(self, descriptor: int, data: memoryview, offset: int) -> int:
-        import fcntl
-
+    def _copied(self, data: memoryview) -> memoryview:
+        """Return a copy that begins where a block can."""
         if self._aligned is None:
             self._aligned = mmap.mmap(-1, _AT_ONCE)
         # NumPy copies without keeping the interpreter from whoever answers meanwhile
-        np.frombuffer(self._aligned, np.uint8)[: len(data)] = np.frombuffer(data, np.uint8)
-        usual = fcntl.fcntl(descriptor, fcntl.F_GETFL)
-        fcntl.fcntl(descriptor, fcntl.F_SETFL, usual | _FLAG)
-        try:
-            with memoryview(self._aligned) as aligned:
-                return os.pwrite(descriptor, aligned[: len(data)], offset)
-        finally:
-            fcntl.fcntl(descriptor, fcntl.F_SETFL, usual)
+        copy = np.frombuffer(self._aligned, np.uint8)[: len(data)]
+        copy[:] = np.frombuffer(data, np.uint8)
+        return copy.data
+
+
+def _write_directly(descriptor: int, data: memoryview, offset: int) -> int:
+    import fcntl
+
+    usual = fcntl.fcntl(descriptor, fcntl.F_GETFL)
+    fcntl.fcntl(descriptor, fcntl.F_SETFL, usual | _FLAG)
+    try:
+        return os.pwrite(descriptor, data, offset)
+    finally:
+        fcntl.fcntl(descriptor, fcntl.F_SETFL, usual)
+
+
+def _address(data: memoryview) -> int:
+    address: int = np.frombuffer(data, np.uint8).__array_interface__["data"][0]
+    return address

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from .messages import Laid
     from .retention import Retention
     from .ring import Ring
 
@@ -39,7 +40,7 @@ class Converter(Protocol):
 
     schema: pa.Schema
 
-    def batches(self, entries: Sequence[Any]) -> Iterable[pa.RecordBatch]:
+    def batches(self, entries: Sequence[Any]) -> Iterable[pa.RecordBatch | Laid]:
         """Yield them; any exception when an entry cannot be turned."""
         ...
 
@@ -130,6 +131,8 @@ class Journal:
         while time.monotonic() < self._until and (entries := self._take()):
             begun = time.perf_counter()
             self._write(entries, converter, files)
+            if self._ring:
+                self._ring.give_back()
             took = time.perf_counter() - begun
             if not self._closing and not self._crowded:
                 break

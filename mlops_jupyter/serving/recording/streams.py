@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from .condensing import condense
 from .direct import DirectWriter
+from .messages import Laid, MessageWriter
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,7 +65,7 @@ class StreamFiles:
         self._folder, self._writer, self._largest = folder, writer, largest
         self._head = schema.serialize()
         self._file: _Open | None = None
-        self._direct = DirectWriter()
+        self._direct, self._messages = DirectWriter(), MessageWriter(schema)
         self.written = 0
 
     @property
@@ -72,7 +73,7 @@ class StreamFiles:
         """The file that is written to, if any."""
         return self._file.path if self._file else None
 
-    def append(self, batch: pa.RecordBatch) -> None:
+    def append(self, batch: pa.RecordBatch | Laid) -> None:
         """Add a record batch.
 
         Raises
@@ -81,7 +82,10 @@ class StreamFiles:
             When it could not be written; then nothing of it is there.
         """
         file = self._current()
-        self._put(file, batch.serialize())
+        if isinstance(batch, Laid):
+            self._put(file, self._messages.write(batch, file.size))
+        else:
+            self._put(file, batch.serialize())
         file.small += batch.num_rows < SMALL_BATCH
 
     def _current(self) -> _Open:
@@ -112,7 +116,7 @@ class StreamFiles:
                 return _Open(path, os.open(path, _NEW, 0o600), now)
         raise FileNotFoundError(errno.ENOENT, "its folder is removed again and again", str(path))
 
-    def _put(self, file: _Open, data: bytes | pa.Buffer) -> None:
+    def _put(self, file: _Open, data: bytes | memoryview | pa.Buffer) -> None:
         left, offset = memoryview(data), file.size
         try:
             while left:
