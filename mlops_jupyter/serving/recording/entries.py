@@ -19,11 +19,12 @@ from .arrays import (
 )
 from .features import FeatureArrays
 from .layout import UTC, Layout, arrow_schema
-from .messages import Laid
+from .messages import Laid, MessageWriter
 from .packing import unpack
 from .pieces import step_aside
 from .results import ResultArrays
 from .ring import ROLES, RingRows
+from .slabs import Filled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from .hashing import Hasher
     from .messages import Tables
     from .packing import Packed
+    from .slabs import Slabs
 
 Rows: TypeAlias = "list[tuple[Any, ...]] | NDArray[Any] | Batch | None"
 #: time_ns, prediction_id, unit, role, status, seconds, rows, labels, tables, error: a plain tuple, since one
@@ -66,21 +68,26 @@ class Entries:
         Of the version: ``model``, ``version``, ``digest``.
     hasher : Hasher or None
         For what is hashed.
+    slabs : Slabs, optional
+        What is told how messages of many rows look.
     """
 
-    def __init__(self, layout: Layout, about: dict[str, str], hasher: Hasher | None) -> None:
+    def __init__(
+        self, layout: Layout, about: dict[str, str], hasher: Hasher | None, slabs: Slabs | None = None
+    ) -> None:
         self.schema = arrow_schema(layout.columns, about | {"format": FORMAT})
         self._layout, self._version, self._hasher = layout, about["version"], hasher
         self._features = FeatureArrays(layout.features, hasher)
         self._results = ResultArrays(layout)
+        self._slabs, self._messages = slabs, MessageWriter(self.schema)
 
-    def batches(self, entries: Sequence[Entry | Packed]) -> Iterator[pa.RecordBatch | Laid]:
+    def batches(self, entries: Sequence[Entry | Packed]) -> Iterator[pa.RecordBatch | Laid | Filled]:
         """Yield the record batches of some entries.
 
         Raises whatever Python, NumPy or Arrow say of an entry that has not the form of the schema.
         """
-        if entries and isinstance(entries[0], RingRows):  # which comes alone
-            yield self._of_ring(entries[0])
+        if entries and isinstance(entries[0], RingRows | Filled):  # which comes alone
+            yield self._of_ring(entries[0]) if isinstance(entries[0], RingRows) else entries[0]
             return
         packed, others = _parted(entries)
         if packed:
@@ -89,6 +96,8 @@ class Entries:
             laid = self._of_blocks(said) if self._has_blocks(said) else None
             if laid is not None:
                 yield laid
+                if self._slabs is not None:
+                    self._teach(self._slabs, said)
                 continue
             batch = self._batch(said)
             for start in range(0, batch.num_rows, MOST_ROWS):
@@ -126,14 +135,19 @@ class Entries:
         return [
             repeated_texts(ids, counts),
             numbers(np.arange(rows) - np.repeat(starts, counts), "int32"),
-            repeated_texts(list(map(self._unit, units)), counts),
+            self._repeated([self._unit(unit) for unit in units], counts),
             repeated_numbers([time // 1000 for time in times], UTC, counts),
             same_text(roles[0], rows) if one_role else repeated_texts(roles, counts),
             same_text(self._version, rows),
             repeated_numbers(statuses, "int16", counts),
             repeated_numbers(seconds, "double", counts),
-            repeated_texts(list(map(self._error, said[9])), counts),
+            self._repeated([self._error(error) for error in said[9]], counts),
         ]
+
+    def _repeated(self, values: Sequence[str | None], counts: NDArray[np.int64]) -> pa.Array:
+        if not any(values):
+            return nothing("string", int(counts.sum()))
+        return repeated_texts(values, counts)
 
     def _has_blocks(self, said: Said) -> bool:
         """Return whether requests were answered for rows of doubles, as arrays, by a model of one output."""
@@ -157,6 +171,13 @@ class Entries:
             scores = _tables([np.asarray(table, np.float64).T for table in tables])
         request = self._request_of_many(said, counts)
         return Laid(count, [*request, *features, *predictions, *scores])
+
+    def _teach(self, slabs: Slabs, said: Said) -> None:
+        """Have requests be laid out where they are answered, if more like these come."""
+        for entry in zip(*said, strict=True):
+            if slabs.wants(entry):
+                laid = self._of_blocks(tuple((value,) for value in entry))
+                slabs.learn(entry, laid, self._messages)
 
     def _of_packed(self, entries: Sequence[Packed]) -> pa.RecordBatch:
         import pyarrow as pa
@@ -241,7 +262,7 @@ def _tables(parts: list[NDArray[np.float64]]) -> list[pa.Array | Tables]:
         return []
     if len(parts) > _PARTS:
         parts = [np.concatenate(parts, axis=1)]
-    if any(np.isnan(part.min(axis=1)).any() for part in parts):
+    if any(np.isnan(part.min()) for part in parts):
         return [numbers(each, "double", np.isnan(each)) for each in np.concatenate(parts, axis=1)]
     return [tuple(parts)]
 

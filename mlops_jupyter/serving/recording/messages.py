@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Tables: TypeAlias = "tuple[NDArray[Any], ...]"
 
 _PREFIX = 8  # bytes before the metadata of a message
-_ALIGNED = 64  # bytes: where buffers begin, as Arrow recommends
+ALIGNED = 64  # bytes: where buffers begin, as Arrow recommends
 _WIDE = 8
 _KEPT = 4 * 2**20  # bytes of memory that is kept for the next batch
 
@@ -60,16 +60,28 @@ class MessageWriter:
     ----------
     schema : pyarrow.Schema
         Of all record batches.
+
+    Attributes
+    ----------
+    body_length_at : int
+        Where in a message the number is that says how long its body is.
     """
 
     def __init__(self, schema: pa.Schema) -> None:
         import pyarrow as pa
 
-        example = pa.RecordBatch.from_arrays([pa.nulls(1, type_) for type_ in schema.types], schema=schema)
-        message = memoryview(example.serialize())
+        arrays = [pa.nulls(1, type_) for type_ in schema.types]
+        message = memoryview(pa.RecordBatch.from_arrays(arrays, schema=schema).serialize())
+        self._last = np.cumsum([len(array.buffers()) for array in arrays]) - 1  # buffer of each column
         self._head = bytearray(message[: _PREFIX + int.from_bytes(message[4:_PREFIX], "little")])
         self._body_length, self._length, self._nodes, self._buffers = _numbers_in(self._head)
+        self.body_length_at = _body_length_at(self._head)
         self._memory = mmap.mmap(-1, BLOCK)
+
+    def values_at(self) -> list[int]:
+        """Return where the values of each column begin in the message that was written last."""
+        starts: list[int] = (len(self._head) + self._buffers[self._last, 0]).tolist()
+        return starts
 
     def write(self, laid: Laid, offset: int) -> memoryview:
         """Return the message of a batch, which lasts until the next one.
@@ -83,7 +95,7 @@ class MessageWriter:
         """
         nulls = np.fromiter(_nulls(laid.columns), np.int64)
         sizes = np.fromiter(_sizes(laid), np.int64)
-        room = -(-sizes // _ALIGNED) * _ALIGNED
+        room = -(-sizes // ALIGNED) * ALIGNED
         starts = np.cumsum(room) - room
         end = len(self._head) + int(room.sum())
         size = end + -(offset + end) % BLOCK if end >= LEAST else end
@@ -120,6 +132,10 @@ def _numbers_in(head: bytearray) -> tuple[NDArray[np.int64], ...]:
     places += [(begin, 2 * count) for begin, count in (batch.vector(NODES), batch.vector(BUFFERS))]
     body, length, nodes, buffers = (np.frombuffer(head, "<i8", n, _PREFIX + at) for at, n in places)
     return body, length, nodes.reshape(-1, 2), buffers.reshape(-1, 2)
+
+
+def _body_length_at(head: bytearray) -> int:
+    return _PREFIX + Table.root(memoryview(head)[_PREFIX:]).field(BODY_LENGTH)
 
 
 def _nulls(columns: Iterable[pa.Array | Tables]) -> Iterable[int]:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from .condensing import condense
 from .direct import DirectWriter
 from .messages import Laid, MessageWriter
+from .slabs import Filled
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,8 +74,8 @@ class StreamFiles:
         """The file that is written to, if any."""
         return self._file.path if self._file else None
 
-    def append(self, batch: pa.RecordBatch | Laid) -> None:
-        """Add a record batch.
+    def append(self, batch: pa.RecordBatch | Laid | Filled) -> None:
+        """Add a record batch, or as many as are written already.
 
         Raises
         ------
@@ -84,6 +85,8 @@ class StreamFiles:
         file = self._current()
         if isinstance(batch, Laid):
             self._put(file, self._messages.write(batch, file.size))
+        elif isinstance(batch, Filled):
+            self._put(file, batch.message(file.size))
         else:
             self._put(file, batch.serialize())
         file.small += batch.num_rows < SMALL_BATCH
