@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     Key = tuple[int, str, int]  # rows, role, characters of the prediction id
     Bytes = NDArray[np.uint8]
 
-ROOM = 2**20  # bytes of a slab: what is still at hand for the processor is filled fastest
-_SLABS = 4  # one is filled, one is written, and the disk may be a little behind
+ROOM = 2 * 2**20  # bytes of a slab
+_SLABS = 3  # one is filled, one is written, and the disk may be a little behind
 _MOST_IMAGES = 16
 _ID = 32  # characters of a prediction id
 _ANSWERED = 200

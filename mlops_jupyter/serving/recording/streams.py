@@ -103,6 +103,7 @@ class StreamFiles:
         try:
             self._put(file, self._head)
         except OSError:
+            self._direct.close()
             os.close(file.descriptor)
             file.path.unlink(missing_ok=True)
             raise
@@ -159,11 +160,13 @@ class StreamFiles:
             if not condense(file.path, until):
                 return
             descriptor = os.open(file.path, os.O_WRONLY)
+            self._direct.close()
             os.close(file.descriptor)
             file.descriptor, file.size = descriptor, os.fstat(descriptor).st_size
 
     def _let_go(self) -> None:
         if self._file is not None:
+            self._direct.close()
             with contextlib.suppress(OSError):
                 os.close(self._file.descriptor)
             self._file = None

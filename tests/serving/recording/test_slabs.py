@@ -142,7 +142,7 @@ def test_when_the_disk_is_behind_nothing_more_is_taken_and_nothing_lost(writing)
         taken += 1
     assert writing.woken
     assert len(writing.slabs) == taken > 4
-    assert taken * 1000 * 9 * 8 < 4 * ROOM
+    assert taken * 1000 * 9 * 8 < 3 * ROOM
     writing.write_taken()
     assert len(writing.slabs) == 0
     assert writing.slabs.add(request(1000))
