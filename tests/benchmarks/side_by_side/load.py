@@ -43,7 +43,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Answers:
-    """What came back: answers of 200, how many in how many seconds and how long each took; what else failed."""
+    """What came back: how many answers of 200, how long each took, and how many others there were."""
 
     count: int
     failed: int
