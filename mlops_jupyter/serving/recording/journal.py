@@ -19,7 +19,7 @@ from .slabs import Filled
 from .streams import StreamFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     import pyarrow as pa
@@ -115,11 +115,9 @@ class Journal:
         self._backlog.shut()
 
     @property
-    def _takes(self) -> Iterator[Callable[[], list[Any]]]:
+    def _takes(self) -> list[Callable[[], list[Any]]]:
         """What takes entries out of each place where some wait."""
-        for other in self._others:
-            yield lambda other=other: [rows] if (rows := other.take()) is not None else []  # type: ignore[misc]
-        yield self._backlog.take
+        return [*map(_taking, self._others), self._backlog.take]
 
     @property
     def _crowded(self) -> bool:
@@ -201,6 +199,14 @@ class Journal:
         if time.monotonic() - self._said > _SAY_AGAIN:
             self._said = time.monotonic()
             log.warning("%s", what)
+
+
+def _taking(other: Ring | Slabs) -> Callable[[], list[Any]]:
+    def take() -> list[Any]:
+        rows = other.take()
+        return [] if rows is None else [rows]
+
+    return take
 
 
 def _rows_in(entries: Sequence[Any]) -> int:
