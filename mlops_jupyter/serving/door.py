@@ -138,7 +138,8 @@ class Door(HttpToolsProtocol):
     def _learn(self, data: bytes, head: Head) -> None:
         """Keep the head of a packet that was one request, whole and ordinary, as its answer showed."""
         end = data.find(b"\r\n\r\n") + 4
-        if len(data) - end == self._size and head.plain and not self._arriving:
+        at_once = head.plain or head.accept is not None
+        if len(data) - end == self._size and at_once and not self._arriving:
             self._known.learn(data[:end], head, self._size)
 
     def send_400_response(self, msg: str) -> None:

@@ -123,8 +123,11 @@ class Gate:
         outcome = None
         if head.row and variant.answer_row is not None:
             outcome = variant.answer_row(body, prediction_id, role, unit, begun)
-            if outcome is not None and self._log is None and not self.router.shadows():
+            if outcome is not None and self._log is None:
                 self.series(variant, role).answered(outcome.status, perf_counter() - begun)
+                if shadows := self.router.shadows():
+                    call = Call(body, prediction_id, role, "json", unit, begun, False, head.content_type)
+                    self._shadow.copy(call, shadows)
                 return Reply(outcome, head.request_id or prediction_id.encode())
         call = Call(body, prediction_id, role, "json", unit, begun, False, head.content_type)
         outcome = outcome or variant.answer_now(call)

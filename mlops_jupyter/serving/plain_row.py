@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _LIST, _WITHIN = b"[", 24  # a list of rows begins where one row has its first column
 _OK = 200
+_UNSEEN = "shadow"  # the role of whose answers nobody reads
 
 
 def compile_row(package: Package, validator: Validator, record: RecordRow | None) -> AnswerRow | None:
@@ -78,7 +79,7 @@ def _answer_row(
         if told is None:
             return None
         label, probabilities, confidence = told
-        document = dumps({
+        document = b"" if role == _UNSEEN else dumps({
             "predictions": [label], "probabilities": probabilities, "confidence": confidence,
             "version": version, "variant": role, "prediction_id": prediction_id,
         })  # fmt: skip

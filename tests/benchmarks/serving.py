@@ -7,7 +7,8 @@ Ours is a real deployment, by the verbs, in a workspace of its own: a supervisor
 resident versions with half of the traffic each, and everything on that is on by default: validation,
 routing, metrics and capture. The bare one is uvicorn, httptools and uvloop around an app that reads the same
 JSON and answers a constant. The others run in environments of their own, made by uv, as their documentation
-says; those that can batch a second time, told to.
+says; those that can batch a second time, told to. A peer may refuse requests: these are shown, and are no
+answers.
 
 Each is asked in short turns, so that whatever else the machine does falls on all; a ratio is the median of
 the ratios of the rounds, and always ours by theirs. CPU time is of the whole tree of processes, and holds on
@@ -20,6 +21,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import math
 import sys
 import tempfile
 import time
@@ -88,7 +90,9 @@ def show(title: str, rounds: Rounds) -> None:
     for name in rounds.names:
         cells = (rounds.median(name, figure) for figure in ("cpu_us", "per_second", "p50_ms", "p99_ms"))
         cpu, rate, middle, tail = cells
-        print(f"{name:36}{cpu:10.1f}{rate:12.1f}{middle:10.3f}{tail:10.3f}", flush=True)
+        failed = rounds.failed(name)
+        noted = f"   {failed} requests failed, which are not counted" if failed else ""
+        print(f"{name:36}{cpu:10.1f}{rate:12.1f}{middle:10.3f}{tail:10.3f}{noted}", flush=True)
 
 
 def against(rounds: Rounds, figure: str, name: str, mine: str = OURS) -> Figures:
@@ -315,7 +319,8 @@ def main() -> None:
             options.each_guard, Path(scratch),
         )  # fmt: skip
         figures = compare(plan)
-    document = json.dumps({name: float(f"{value:.3g}") for name, value in figures.items()})
+    finite = {name: value for name, value in figures.items() if math.isfinite(value)}
+    document = json.dumps({name: float(f"{value:.3g}") for name, value in finite.items()})
     if options.output:
         options.output.write_text(document + "\n")
     print(document)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SCHEMA, _DICTIONARY, BATCH = 1, 2, 3  # of MessageHeader
-HEADER_TYPE, HEADER, _BODY_LENGTH = 1, 2, 3  # fields of Message
+HEADER_TYPE, HEADER, BODY_LENGTH = 1, 2, 3  # fields of Message
 _FIELDS, _CHILDREN = 1, 5  # of Schema, of Field
 _DATA = 1  # of DictionaryBatch
 LENGTH, NODES, BUFFERS, COMPRESSION = 0, 1, 2, 3  # of RecordBatch
@@ -104,7 +104,7 @@ def messages(stream: memoryview, most_metadata: int) -> Iterator[tuple[Table, me
             raise HeavyStream(f"a message has {size} bytes of metadata; at most {most_metadata}")
         metadata = Table.root(stream[at : at + size])
         begin = at + size
-        at = begin + max(0, metadata.scalar("q", _BODY_LENGTH))
+        at = begin + max(0, metadata.scalar("q", BODY_LENGTH))
         if at > len(stream):
             raise MalformedStream("it is cut off")
         yield metadata, stream[begin:at]

@@ -9,6 +9,7 @@ values by bitmap, compression, anything odd) this reads nothing; `arrow` does, a
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -36,10 +37,13 @@ if TYPE_CHECKING:
     from .arrow_messages import Table
 
 _MOST_KNOWN = 8
+_MOST_LAYOUTS = 64
+_LONGEST = 1 << 14  # bytes of a layout that is kept
 _PREFIX = struct.Struct("<Ii")  # 0xFFFFFFFF since Arrow 0.15, and the size of the metadata
 _CONTINUATION = 0xFFFFFFFF
 _ENDIANNESS = 0  # of Schema; 0 is little
 _WIDE = 8  # bytes of a double
+_END = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 _ODD = (HeavyStream, MalformedStream, struct.error, ValueError, TypeError)
 
 
@@ -59,6 +63,8 @@ class PlainStreams:
         self._names = [column.name for column in validator.columns]
         # the first message of a stream, and where its columns stand: None when in the order of the model's
         self._known: tuple[tuple[bytes, list[int] | None], ...] = ()
+        # where a batch lies, by the bytes that say so: who sends as many rows again says it alike
+        self._layouts: dict[bytes, _Layout] = {}
 
     def read(self, body: bytes) -> Request | None:
         """Return the rows of a stream; None when it is not plain, or a value of it needs a closer look."""
@@ -66,7 +72,9 @@ class PlainStreams:
             return None
         for head, order in self._known:
             if body.startswith(head):
-                table = self._table(memoryview(body)[len(head) :])
+                table = self._known_table(body, len(head))
+                if table is None:
+                    table = self._table(body, len(head))
                 if table is None:
                     return None
                 return self._validator.of_block((table if order is None else table[order]).T)
@@ -92,15 +100,54 @@ class PlainStreams:
             order = None if names == self._names else [names.index(name) for name in self._names]
             self._known = (*self._known[1 - _MOST_KNOWN :], (head, order))
 
-    def _table(self, rest: memoryview) -> NDArray[np.float64] | None:
+    def _known_table(self, body: bytes, begin: int) -> NDArray[np.float64] | None:
+        """Return the one batch after the schema if one was described by the same bytes before."""
+        if len(body) < begin + _PREFIX.size:
+            return None
+        end = begin + _PREFIX.size + max(0, _PREFIX.unpack_from(body, begin)[1])
+        layout = self._layouts.get(body[begin : min(end, begin + _LONGEST)])
+        if layout is None or body[end + layout.size :] != _END:
+            return None
+        return layout.table(memoryview(body)[end:])
+
+    def _table(self, body: bytes, begin: int) -> NDArray[np.float64] | None:
         """Return the one batch after the schema, of shape (columns, rows), as it lies there."""
+        rest = memoryview(body)[begin:]
         try:
             found = list(islice(messages(rest, self._most_metadata), 2))
             if len(found) != 1:
                 return None
-            return _doubles(*found[0], len(self._names), self._validator.limits.rows)
+            layout = _layout(*found[0], len(self._names), self._validator.limits.rows)
+            if layout is None:
+                return None
+            table = layout.table(found[0][1])
         except _ODD:
             return None
+        self._learn_layout(body[begin : begin + _LONGEST], layout)
+        return table
+
+    def _learn_layout(self, rest: bytes, layout: _Layout) -> None:
+        continuation, size = _PREFIX.unpack_from(rest)
+        if continuation == _CONTINUATION and size <= _LONGEST - _PREFIX.size:
+            if len(self._layouts) >= _MOST_LAYOUTS:
+                self._layouts.clear()
+            self._layouts[rest[: _PREFIX.size + size]] = layout
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Where a batch of doubles lies in the buffers of its message, which have `size` bytes."""
+
+    shape: tuple[int, int]
+    first: int
+    strides: tuple[int, int]
+    size: int
+
+    def table(self, buffers: memoryview) -> NDArray[np.float64]:
+        """Return the batch, of shape (columns, rows)."""
+        # NumPy refuses what would lie beyond the buffers
+        table: NDArray[np.float64] = np.ndarray(self.shape, "<f8", buffers, self.first, self.strides)
+        return table if table.flags.aligned else table.copy()
 
 
 @lru_cache(maxsize=64)
@@ -119,8 +166,8 @@ def _head(body: bytes, most_metadata: int) -> bytes:
     return body[: _PREFIX.size + size] if plain and little else b""
 
 
-def _doubles(message: Table, buffers: memoryview, width: int, most: int) -> NDArray[np.float64] | None:
-    """Return a batch of doubles without a bitmap, whose columns lie at equal distances."""
+def _layout(message: Table, buffers: memoryview, width: int, most: int) -> _Layout | None:
+    """Return where a batch of doubles without a bitmap lies, whose columns lie at equal distances."""
     batch = message.table(HEADER)
     if batch is None or message.scalar("B", HEADER_TYPE) != BATCH or batch.table(COMPRESSION) is not None:
         return None
@@ -138,11 +185,7 @@ def _doubles(message: Table, buffers: memoryview, width: int, most: int) -> NDAr
         and distance >= _WIDE * rows
         and int(data[0, 0]) >= 0
     )
-    if not plain:
-        return None
-    # NumPy refuses what would lie beyond the buffers
-    table: NDArray[np.float64] = np.ndarray((width, rows), "<f8", buffers, int(data[0, 0]), (distance, _WIDE))
-    return table if table.flags.aligned else table.copy()
+    return _Layout((width, rows), int(data[0, 0]), (distance, _WIDE), len(buffers)) if plain else None
 
 
 def _pairs(batch: Table, field: int, expected: int) -> NDArray[np.int64]:

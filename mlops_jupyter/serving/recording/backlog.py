@@ -12,8 +12,8 @@ CROWD = 4096  # entries worth waking the writer for: waking costs as much as wri
 MOST = 8192
 LARGE = 4 * 1024  # bytes: a request of more is counted by its bytes
 MOST_BYTES = 64 * 2**20
-TOGETHER = 2 * 2**20  # bytes of large entries written at once: to begin costs as much as some of them
-CROWD_BYTES = 4 * TOGETHER  # of large entries worth waking the writer for
+TOGETHER = 2**20  # bytes of large entries written at once: to begin costs as much as some of them
+CROWD_BYTES = 2 * TOGETHER  # of large entries worth waking the writer for
 
 
 class Backlog(Generic[Entry]):

@@ -35,10 +35,17 @@ class DirectWriter:
     def __init__(self) -> None:
         self.try_again()
         self._aligned: mmap.mmap | None = None
+        self._file = self._direct = -1
 
     def try_again(self) -> None:
         """Forget that the disk was slow, or that it has no such writes."""
         self.wanted, self._late = bool(_FLAG), 0.0
+
+    def close(self) -> None:
+        """Let go of the file that was written to: to be called before its descriptor is closed."""
+        if self._direct >= 0:
+            os.close(self._direct)
+        self._file = self._direct = -1
 
     def write(self, descriptor: int, data: memoryview, offset: int) -> int:
         """Write some of `data`, at least a byte, and return how much.
@@ -55,10 +62,12 @@ class DirectWriter:
         return self._write_blocks(descriptor, data, offset)
 
     def _write_blocks(self, descriptor: int, data: memoryview, offset: int) -> int:
-        size = min(len(data), _AT_ONCE) // BLOCK * BLOCK
+        aligned = _address(data) % BLOCK == 0
+        size = (len(data) if aligned else min(len(data), _AT_ONCE)) // BLOCK * BLOCK
         begun = time.perf_counter()
         try:
-            written = self._directly(descriptor, data[:size], offset)
+            piece = data[:size] if aligned else self._copied(data[:size])
+            written = os.pwrite(self._directly(descriptor), piece, offset)
         except OSError:  # this file system has no such writes; or the disk is full, which the next one tells
             self.wanted = False
             return os.pwrite(descriptor, data, offset)
@@ -66,17 +75,24 @@ class DirectWriter:
         self.wanted = self._late < _PATIENCE
         return written
 
-    def _directly(self, descriptor: int, data: memoryview, offset: int) -> int:
-        import fcntl
+    def _directly(self, descriptor: int) -> int:
+        """Return a descriptor of its own for the same file: to switch one to and fro takes four calls."""
+        if descriptor != self._file:
+            self.close()
+            self._direct = os.open(f"/proc/self/fd/{descriptor}", os.O_WRONLY | _FLAG)
+            self._file = descriptor
+        return self._direct
 
+    def _copied(self, data: memoryview) -> memoryview:
+        """Return a copy that begins where a block can."""
         if self._aligned is None:
             self._aligned = mmap.mmap(-1, _AT_ONCE)
         # NumPy copies without keeping the interpreter from whoever answers meanwhile
-        np.frombuffer(self._aligned, np.uint8)[: len(data)] = np.frombuffer(data, np.uint8)
-        usual = fcntl.fcntl(descriptor, fcntl.F_GETFL)
-        fcntl.fcntl(descriptor, fcntl.F_SETFL, usual | _FLAG)
-        try:
-            with memoryview(self._aligned) as aligned:
-                return os.pwrite(descriptor, aligned[: len(data)], offset)
-        finally:
-            fcntl.fcntl(descriptor, fcntl.F_SETFL, usual)
+        copy = np.frombuffer(self._aligned, np.uint8)[: len(data)]
+        copy[:] = np.frombuffer(data, np.uint8)
+        return copy.data
+
+
+def _address(data: memoryview) -> int:
+    address: int = np.frombuffer(data, np.uint8).__array_interface__["data"][0]
+    return address

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from .arrays import (
-    columns,
     nothing,
     numbers,
     repeated_numbers,
@@ -20,10 +19,12 @@ from .arrays import (
 )
 from .features import FeatureArrays
 from .layout import UTC, Layout, arrow_schema
+from .messages import Laid, MessageWriter
 from .packing import unpack
 from .pieces import step_aside
 from .results import ResultArrays
 from .ring import ROLES, RingRows
+from .slabs import Filled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,7 +34,9 @@ if TYPE_CHECKING:
 
     from ..batch import Batch
     from .hashing import Hasher
+    from .messages import Tables
     from .packing import Packed
+    from .slabs import Slabs
 
 Rows: TypeAlias = "list[tuple[Any, ...]] | NDArray[Any] | Batch | None"
 #: time_ns, prediction_id, unit, role, status, seconds, rows, labels, tables, error: a plain tuple, since one
@@ -48,6 +51,7 @@ FORMAT = "1"
 MOST_ROWS = 8192  # of one record batch
 _AT_ONCE = 128 * 1024  # values of features laid out at a stretch: some 200 us
 _ANSWERED = 200
+_PARTS = 32  # laid out one by one: more of them are small
 _PACKED = 5  # items of an entry that was packed
 _FIRST = itemgetter(0)
 _GOT = ", got "  # what follows it in an error is a value of the request
@@ -64,26 +68,37 @@ class Entries:
         Of the version: ``model``, ``version``, ``digest``.
     hasher : Hasher or None
         For what is hashed.
+    slabs : Slabs, optional
+        What is told how messages of many rows look.
     """
 
-    def __init__(self, layout: Layout, about: dict[str, str], hasher: Hasher | None) -> None:
+    def __init__(
+        self, layout: Layout, about: dict[str, str], hasher: Hasher | None, slabs: Slabs | None = None
+    ) -> None:
         self.schema = arrow_schema(layout.columns, about | {"format": FORMAT})
         self._layout, self._version, self._hasher = layout, about["version"], hasher
         self._features = FeatureArrays(layout.features, hasher)
         self._results = ResultArrays(layout)
+        self._slabs, self._messages = slabs, MessageWriter(self.schema)
 
-    def batches(self, entries: Sequence[Entry | Packed]) -> Iterator[pa.RecordBatch]:
+    def batches(self, entries: Sequence[Entry | Packed]) -> Iterator[pa.RecordBatch | Laid | Filled]:
         """Yield the record batches of some entries.
 
         Raises whatever Python, NumPy or Arrow say of an entry that has not the form of the schema.
         """
-        if entries and isinstance(entries[0], RingRows):  # which comes alone
-            yield self._of_ring(entries[0])
+        if entries and isinstance(entries[0], RingRows | Filled):  # which comes alone
+            yield self._of_ring(entries[0]) if isinstance(entries[0], RingRows) else entries[0]
             return
         packed, others = _parted(entries)
         if packed:
             yield self._of_packed(packed)
         for said in _alike(others):
+            laid = self._of_blocks(said) if self._has_blocks(said) else None
+            if laid is not None:
+                yield laid
+                if self._slabs is not None:
+                    self._teach(self._slabs, said)
+                continue
             batch = self._batch(said)
             for start in range(0, batch.num_rows, MOST_ROWS):
                 yield batch.slice(start, MOST_ROWS)
@@ -120,14 +135,49 @@ class Entries:
         return [
             repeated_texts(ids, counts),
             numbers(np.arange(rows) - np.repeat(starts, counts), "int32"),
-            repeated_texts(list(map(self._unit, units)), counts),
+            self._repeated([self._unit(unit) for unit in units], counts),
             repeated_numbers([time // 1000 for time in times], UTC, counts),
             same_text(roles[0], rows) if one_role else repeated_texts(roles, counts),
             same_text(self._version, rows),
             repeated_numbers(statuses, "int16", counts),
             repeated_numbers(seconds, "double", counts),
-            repeated_texts(list(map(self._error, said[9])), counts),
+            self._repeated([self._error(error) for error in said[9]], counts),
         ]
+
+    def _repeated(self, values: Sequence[str | None], counts: NDArray[np.int64]) -> pa.Array:
+        if not any(values):
+            return nothing("string", int(counts.sum()))
+        return repeated_texts(values, counts)
+
+    def _has_blocks(self, said: Said) -> bool:
+        """Return whether requests were answered for rows of doubles, as arrays, by a model of one output."""
+        rows, tables = said[6], said[8]
+        return (
+            self._features.all_doubles
+            and all(isinstance(each, np.ndarray) for each in rows)
+            and all(each is None or (isinstance(each, np.ndarray) and each.ndim == 2) for each in tables)
+            and sum(map(len, rows)) <= MOST_ROWS
+        )
+
+    def _of_blocks(self, said: Said) -> Laid:
+        rows, labels, tables = said[6:9]
+        counts = _counts(rows)
+        count = int(counts.sum())
+        predictions = self._results.predictions(labels, count)
+        features = _tables([block.T for block in rows])
+        if tables[0] is None:
+            scores = self._results.scores(None, count)
+        else:
+            scores = _tables([np.asarray(table, np.float64).T for table in tables])
+        request = self._request_of_many(said, counts)
+        return Laid(count, [*request, *features, *predictions, *scores])
+
+    def _teach(self, slabs: Slabs, said: Said) -> None:
+        """Have requests be laid out where they are answered, if more like these come."""
+        for entry in zip(*said, strict=True):
+            if slabs.wants(entry):
+                laid = self._of_blocks(tuple((value,) for value in entry))
+                slabs.learn(entry, laid, self._messages)
 
     def _of_packed(self, entries: Sequence[Packed]) -> pa.RecordBatch:
         import pyarrow as pa
@@ -141,9 +191,7 @@ class Entries:
         results = [*self._results.predictions(labels, rows), *self._results.scores_of_table(table.scores)]
         return pa.RecordBatch.from_arrays([*request, *features, *results], schema=self.schema)
 
-    def _of_ring(self, rows: RingRows) -> pa.RecordBatch:
-        import pyarrow as pa
-
+    def _of_ring(self, rows: RingRows) -> Laid:
         count = len(rows)
         request = [
             texts_of_width(rows.ids),
@@ -156,12 +204,9 @@ class Entries:
             numbers(rows.seconds, "double"),
             nothing("string", count),
         ]
-        features = columns(rows.features, "double")  # none is missing, or the row were no ordinary one
-        results = [
-            *self._results.predictions([rows.labels], count),
-            *self._results.scores_of_table(rows.scores),
-        ]
-        return pa.RecordBatch.from_arrays([*request, *features, *results], schema=self.schema)
+        # no feature is missing, or the row were no ordinary one
+        features, predictions = (rows.features,), self._results.predictions([rows.labels], count)
+        return Laid(count, [*request, features, *predictions, *_tables([rows.scores])])
 
     def _request(self, said: Sequence[Any], rows: int) -> list[pa.Array]:
         """Return the columns of the request, but for the number of the row."""
@@ -209,6 +254,17 @@ class Entries:
 
 def _go_on() -> None:
     """Do not step aside: it is not long."""
+
+
+def _tables(parts: list[NDArray[np.float64]]) -> list[pa.Array | Tables]:
+    """Return tables of shape (columns, rows) side by side as columns of a batch; NaN is missing."""
+    if not len(parts[0]):
+        return []
+    if len(parts) > _PARTS:
+        parts = [np.concatenate(parts, axis=1)]
+    if any(np.isnan(part.min()) for part in parts):
+        return [numbers(each, "double", np.isnan(each)) for each in np.concatenate(parts, axis=1)]
+    return [tuple(parts)]
 
 
 def _roles(numbers: NDArray[np.int64]) -> pa.Array:

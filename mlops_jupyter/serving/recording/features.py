@@ -72,7 +72,7 @@ class FeatureArrays:
     def __init__(self, features: Sequence[Captured], hasher: Hasher | None) -> None:
         self._features, self._hasher = features, hasher
         self._packer = _Packer(features)
-        self._all_doubles = all(each.type == "double" and each.treatment == "plain" for each in features)
+        self.all_doubles = all(each.type == "double" and each.treatment == "plain" for each in features)
 
     def nothing(self, rows: int) -> list[pa.Array]:
         """Return the arrays of rows of which nothing is known."""
@@ -89,7 +89,7 @@ class FeatureArrays:
     def of_batches(self, batches: Sequence[Batch]) -> list[pa.Array]:
         """Return the arrays of validated batches."""
         blocks = [batch.block for batch in batches if batch.block is not None]
-        if self._all_doubles and len(blocks) == len(batches):
+        if self.all_doubles and len(blocks) == len(batches):
             return self.of_blocks(blocks)
         return [
             self._column(feature, [batch.columns[feature.name] for batch in batches])
@@ -99,7 +99,7 @@ class FeatureArrays:
     def of_blocks(self, blocks: Sequence[NDArray[Any]]) -> list[pa.Array]:
         """Return the arrays of blocks of values, of shape (rows, features)."""
         block = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
-        if self._all_doubles:
+        if self.all_doubles:
             return doubles(np.ascontiguousarray(block.T))
         return [self._values(feature, block[:, i]) for i, feature in enumerate(self._features)]
 

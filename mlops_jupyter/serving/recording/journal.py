@@ -15,6 +15,7 @@ from .backlog import Backlog
 from .pieces import step_aside
 from .releasing import Releaser
 from .ring import RingRows
+from .slabs import Filled
 from .streams import StreamFiles
 
 if TYPE_CHECKING:
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from .messages import Laid
     from .retention import Retention
     from .ring import Ring
+    from .slabs import Slabs
 
 log = logging.getLogger("model_server")
 
@@ -39,7 +42,7 @@ class Converter(Protocol):
 
     schema: pa.Schema
 
-    def batches(self, entries: Sequence[Any]) -> Iterable[pa.RecordBatch]:
+    def batches(self, entries: Sequence[Any]) -> Iterable[pa.RecordBatch | Laid | Filled]:
         """Yield them; any exception when an entry cannot be turned."""
         ...
 
@@ -66,19 +69,19 @@ class Journal:
         self._backlog: Backlog[Any] = Backlog()
         self._lost, self._said, self._failing = 0, float("-inf"), False
         self._closing, self._until = False, float("inf")
-        self._ring: Ring | None = None
+        self._others: list[Ring | Slabs] = []
         self.add, self.awake = self._backlog.add, self._backlog.awake
         self._thread = threading.Thread(target=self._run, name=f"capture-{folder.name}", daemon=True)
         self._thread.start()
 
-    def write_also(self, ring: Ring) -> None:
-        """Write what is in a ring as well."""
-        self._ring = ring
+    def write_also(self, other: Ring | Slabs) -> None:
+        """Write what waits there as well."""
+        self._others.append(other)
 
     @property
     def dropped(self) -> int:
         """How many entries found no room, in memory or on the disk."""
-        return self._backlog.refused + self._lost + (self._ring.refused if self._ring else 0)
+        return self._backlog.refused + self._lost + sum(other.refused for other in self._others)
 
     def close(self, seconds: float) -> None:
         """Take no more, and write what waits; what is not written after so many seconds is dropped."""
@@ -107,17 +110,18 @@ class Journal:
         files.close(self._until)
 
     def _shut(self) -> None:
-        if self._ring:
-            self._ring.shut()
+        for other in self._others:
+            other.shut()
         self._backlog.shut()
 
-    def _take(self) -> list[Any]:
-        rows = self._ring.take() if self._ring else None
-        return self._backlog.take() if rows is None else [rows]
+    @property
+    def _takes(self) -> list[Callable[[], list[Any]]]:
+        """What takes entries out of each place where some wait."""
+        return [*map(_taking, self._others), self._backlog.take]
 
     @property
     def _crowded(self) -> bool:
-        return self._backlog.crowded or (self._ring is not None and self._ring.crowded)
+        return self._backlog.crowded or any(other.crowded for other in self._others)
 
     def _wait(self, took: float) -> None:
         if not self._crowded:
@@ -127,12 +131,15 @@ class Journal:
     def _write_waiting(self, converter: Converter, files: StreamFiles) -> float:
         """Write what waits now, and return how many seconds the last part of it took."""
         took = 0.0
-        while time.monotonic() < self._until and (entries := self._take()):
-            begun = time.perf_counter()
-            self._write(entries, converter, files)
-            took = time.perf_counter() - begun
-            if not self._closing and not self._crowded:
-                break
+        for take in self._takes:
+            while time.monotonic() < self._until and (entries := take()):
+                begun = time.perf_counter()
+                self._write(entries, converter, files)
+                for other in self._others:
+                    other.give_back()
+                took = time.perf_counter() - begun
+                if not self._closing and not self._crowded:
+                    break
         return took
 
     def _write(self, entries: list[Any], converter: Converter, files: StreamFiles) -> None:
@@ -144,7 +151,8 @@ class Journal:
         try:
             for batch in batches:
                 files.append(batch)
-                step_aside()
+                if not isinstance(batch, Filled):  # which takes no time but the disk's
+                    step_aside()
         except OSError as error:
             self._failing = True
             self._lose(_rows_in(entries), f"cannot be written: {error}")
@@ -177,8 +185,9 @@ class Journal:
         self._say(f"captured requests {why}; they are dropped ({self.dropped} so far)")
 
     def _lose_all(self) -> None:
-        while entries := self._take():
-            self._lost += _rows_in(entries)
+        for take in self._takes:
+            while entries := take():
+                self._lost += _rows_in(entries)
 
     def _recover(self) -> None:
         if self._failing:
@@ -192,6 +201,14 @@ class Journal:
             log.warning("%s", what)
 
 
+def _taking(other: Ring | Slabs) -> Callable[[], list[Any]]:
+    def take() -> list[Any]:
+        rows = other.take()
+        return [] if rows is None else [rows]
+
+    return take
+
+
 def _rows_in(entries: Sequence[Any]) -> int:
     """Return how many requests some entries are."""
-    return sum(len(entry) if isinstance(entry, RingRows) else 1 for entry in entries)
+    return sum(len(entry) if isinstance(entry, RingRows | Filled) else 1 for entry in entries)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from .backlog import LARGE
 from .entries import Entries, Entry
 from .hashing import Hasher, read_key
 from .journal import Journal
@@ -12,6 +13,7 @@ from .layout import make_layout
 from .packing import Record, packing
 from .retention import Retention
 from .ring import RecordRow, make_ring
+from .slabs import make_slabs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,9 +21,12 @@ if TYPE_CHECKING:
 
     from ..options import Options
     from ..router import Contract
+    from .packing import Add, Packed
+    from .slabs import Slabs
 
 FOLDER = "capture"
 REPLAYED = "replay-"  # begins the writer's name in files of requests that said themselves when they were
+_UNPACKED = 10  # items of an entry that was not packed
 _DIGEST = 8  # hex digits of it in a folder's name
 
 
@@ -77,24 +82,29 @@ class Recorder:
         about = {"model": contract.model, "version": version, "digest": digest}
         layout = make_layout(contract, options)
 
-        def entries() -> Entries:
+        def entries(slabs: Slabs | None = None) -> Entries:
             hasher = Hasher(read_key(folder)) if layout.secretive else None
-            return Entries(layout, about, hasher)
+            return Entries(layout, about, hasher, slabs)
 
         capture = folder / FOLDER
 
-        def journal(name: str) -> Journal:
+        def journal(name: str, slabs: Slabs | None = None) -> Journal:
             retention = Retention(capture, options.capture_days, options.capture_bytes)
-            self._journals.append(Journal(capture / capture_name(version, digest), name, entries, retention))
+            written = capture / capture_name(version, digest)
+            self._journals.append(Journal(written, name, lambda: entries(slabs), retention))
             return self._journals[-1]
 
-        usual = journal(writer)
-        self.record = packing(layout, usual.add)
+        slabs = make_slabs(contract, layout)
+        usual = journal(writer, slabs)
+        self.record = packing(layout, usual.add if slabs is None else _adding(slabs, usual.add))
         self._replaying = lambda: packing(layout, journal(f"{REPLAYED}{writer}").add)
         ring = make_ring(contract, layout, usual.awake)
         if ring is not None:
             usual.write_also(ring)
             self.record_row = ring.add
+        if slabs is not None:
+            slabs.wake = usual.awake.set
+            usual.write_also(slabs)
 
     def record_replayed(self, entry: Entry, size: int = 0) -> bool:
         """Record a request that says itself when it was, in files of their own.
@@ -129,6 +139,17 @@ def capture_name(version: str, digest: str) -> str:
     '1.2.0-01234567'
     """
     return f"{version}-{digest.rpartition(':')[2][:_DIGEST]}"
+
+
+def _adding(slabs: Slabs, add: Add) -> Add:
+    """Return what adds a large entry to slabs, where they take it, and all else by `add`."""
+
+    def add_either(entry: Entry | Packed, size: int) -> bool:
+        if size >= LARGE and len(entry) == _UNPACKED and slabs.add(entry):  # type: ignore[arg-type]
+            return True
+        return add(entry, size)
+
+    return add_either
 
 
 def _ignore(entry: Entry, size: int = 0) -> bool:  # noqa: ARG001

@@ -54,7 +54,7 @@ class RecordRow(Protocol):
 
 @dataclass(frozen=True)
 class RingRows:
-    """Rows taken out of a ring.
+    """Rows taken out of a ring, in its own memory.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class RingRows:
     ids: NDArray[np.uint8]
     units: Sequence[str]
     roles: NDArray[np.int64]
-    labels: Sequence[Any]
+    labels: NDArray[Any] | list[Any]
     times: NDArray[np.int64]
     seconds: NDArray[np.float64]
     features: NDArray[np.float64]
@@ -101,12 +101,14 @@ class Ring:
     def __init__(self, layout: Layout, labels: tuple[Any, ...] | None, awake: Event) -> None:
         self._features, self._scores = len(layout.features), sum(map(len, layout.scores))
         self._labels, self._awake = labels, awake
+        self._array = _array(labels or ())
         self._row = 8 * (_WORDS + self._features + self._scores)
         self._room = max(1, min(MOST, MOST_BYTES // self._row))
         self._crowd = max(1, min(CROWD, self._room // 4))
         self._bytes = bytearray(self._row * self._room)
         self._units: dict[int, str] = {}  # of those rows that have one
         self._added = self._taken = 0  # rows since the beginning
+        self._out = 0  # rows that were taken, and may not be written over yet
         self._whole = True
         self.refused = 0
         self.add = self._adding()
@@ -145,7 +147,7 @@ class Ring:
         return add
 
     def __len__(self) -> int:
-        return self._added - self._taken
+        return self._added - self._taken - self._out
 
     @property
     def crowded(self) -> bool:
@@ -157,24 +159,32 @@ class Ring:
         self._whole = False
 
     def take(self) -> RingRows | None:
-        """Return what waits, oldest first, up to the end of the ring's memory; None when nothing does."""
+        """Return what waits, oldest first, up to the end of the ring's memory; None when nothing does.
+
+        The rows before are given back.
+        """
+        self.give_back()
         first = self._taken % self._room
         count = min(len(self), self._room - first)
         if not count:
             return None
         view = np.frombuffer(self._bytes, np.int64, count * self._row // 8, first * self._row)
-        rows = self._rows(view.reshape(count, -1))
-        self._taken += count  # only now may they be written over
-        return rows
+        self._out = count
+        return self._rows(view.reshape(count, -1))
+
+    def give_back(self) -> None:
+        """Let the rows that were taken be written over."""
+        count, self._out = self._out, 0
+        self._taken += count
 
     def _rows(self, table: NDArray[np.int64]) -> RingRows:
         end = _WORDS + self._features
-        columns = table.T.copy()
+        columns = table.T
         return RingRows(
             ids=table[:, 4:_WORDS].copy().view(np.uint8),
             units=self._units_of(range(self._taken, self._taken + len(table))),
             roles=columns[2],
-            labels=self._told(columns[3]),
+            labels=self._told(columns[3].copy()),
             times=columns[0],
             seconds=columns[1].view(np.float64),
             features=columns[_WORDS:end].view(np.float64),
@@ -184,11 +194,13 @@ class Ring:
     def _units_of(self, rows: range) -> Sequence[str]:
         return [self._units.pop(row, "") for row in rows] if self._units else ()
 
-    def _told(self, codes: NDArray[np.int64]) -> Sequence[Any]:
+    def _told(self, codes: NDArray[np.int64]) -> NDArray[Any] | list[Any]:
         if self._labels is None:
-            values: list[float] = codes.view(np.float64).tolist()
-            return values
-        return [self._labels[code] for code in codes.tolist()]
+            return codes.view(np.float64)
+        if self._array.dtype == object:
+            return [self._labels[code] for code in codes.tolist()]
+        told: NDArray[Any] = self._array[codes]
+        return told
 
 
 def make_ring(contract: Contract, layout: Layout, awake: Event) -> Ring | None:
@@ -201,6 +213,12 @@ def make_ring(contract: Contract, layout: Layout, awake: Event) -> Ring | None:
     if classes is None and layout.predictions[0].type != "double":
         return None
     return Ring(layout, None if classes is None else tuple(classes), awake)
+
+
+def _array(labels: tuple[Any, ...]) -> NDArray[Any]:
+    """Return labels by their codes; of no type of their own unless all are integers, or all booleans."""
+    types = set(map(type, labels))
+    return np.array(labels, None if types <= {int} or types <= {bool} else object)
 
 
 def _codes(labels: tuple[Any, ...] | None) -> Mapping[Any, int] | None:

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 
 from .condensing import condense
 from .direct import DirectWriter
+from .messages import Laid, MessageWriter
+from .slabs import Filled
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,7 +66,7 @@ class StreamFiles:
         self._folder, self._writer, self._largest = folder, writer, largest
         self._head = schema.serialize()
         self._file: _Open | None = None
-        self._direct = DirectWriter()
+        self._direct, self._messages = DirectWriter(), MessageWriter(schema)
         self.written = 0
 
     @property
@@ -72,8 +74,8 @@ class StreamFiles:
         """The file that is written to, if any."""
         return self._file.path if self._file else None
 
-    def append(self, batch: pa.RecordBatch) -> None:
-        """Add a record batch.
+    def append(self, batch: pa.RecordBatch | Laid | Filled) -> None:
+        """Add a record batch, or as many as are written already.
 
         Raises
         ------
@@ -81,7 +83,12 @@ class StreamFiles:
             When it could not be written; then nothing of it is there.
         """
         file = self._current()
-        self._put(file, batch.serialize())
+        if isinstance(batch, Laid):
+            self._put(file, self._messages.write(batch, file.size))
+        elif isinstance(batch, Filled):
+            self._put(file, batch.message(file.size))
+        else:
+            self._put(file, batch.serialize())
         file.small += batch.num_rows < SMALL_BATCH
 
     def _current(self) -> _Open:
@@ -96,6 +103,7 @@ class StreamFiles:
         try:
             self._put(file, self._head)
         except OSError:
+            self._direct.close()
             os.close(file.descriptor)
             file.path.unlink(missing_ok=True)
             raise
@@ -112,7 +120,7 @@ class StreamFiles:
                 return _Open(path, os.open(path, _NEW, 0o600), now)
         raise FileNotFoundError(errno.ENOENT, "its folder is removed again and again", str(path))
 
-    def _put(self, file: _Open, data: bytes | pa.Buffer) -> None:
+    def _put(self, file: _Open, data: bytes | memoryview | pa.Buffer) -> None:
         left, offset = memoryview(data), file.size
         try:
             while left:
@@ -152,11 +160,13 @@ class StreamFiles:
             if not condense(file.path, until):
                 return
             descriptor = os.open(file.path, os.O_WRONLY)
+            self._direct.close()
             os.close(file.descriptor)
             file.descriptor, file.size = descriptor, os.fstat(descriptor).st_size
 
     def _let_go(self) -> None:
         if self._file is not None:
+            self._direct.close()
             with contextlib.suppress(OSError):
                 os.close(self._file.descriptor)
             self._file = None

@@ -27,6 +27,7 @@ class Turn:
     p50_ms: float
     p99_ms: float
     cpu_us: float
+    failed: int = 0
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,10 @@ class Rounds:
         """Return the median over the rounds of one server's figure by another's."""
         pairs = zip(self._turns[name], self._turns[other], strict=True)
         return statistics.median(getattr(mine, figure) / getattr(theirs, figure) for mine, theirs in pairs)
+
+    def failed(self, name: str) -> int:
+        """Return how many requests one server refused in all rounds."""
+        return sum(turn.failed for turn in self._turns[name])
 
     def best(self, names: Sequence[str], figure: str) -> str | None:
         """Return who of `names` has the best median: the highest rate, else the lowest."""
@@ -106,12 +111,14 @@ class _Asked:
     def turn(self) -> Turn:
         cpu = self.entry.contender.cpu() - self.before
         answers = self.answers
-        return Turn(answers.per_second, answers.p50_ms, answers.p99_ms, cpu / answers.count * 1e6)
+        cpu_us = cpu / answers.count * 1e6 if answers.count else float("inf")
+        return Turn(answers.per_second, answers.p50_ms, answers.p99_ms, cpu_us, answers.failed)
 
 
 def _ask(entry: Entry, seconds: float) -> _Asked:
     contender, task = entry.contender, entry.task
     contender.before()
     before = contender.cpu()
-    answers = ask_for(seconds, contender.port, contender.requests[task.name], task.connections)
+    request, may_fail = contender.requests[task.name], contender.may_fail
+    answers = ask_for(seconds, contender.port, request, task.connections, may_fail=may_fail)
     return _Asked(entry, before, answers)

@@ -11,7 +11,9 @@ import pytest
 from mlops_jupyter.serving.answers import AnswerMaker
 from mlops_jupyter.serving.batch import Batch
 from mlops_jupyter.serving.call import Answered, Call
-from mlops_jupyter.serving.dialects import ARROW, dialect
+from mlops_jupyter.serving.dialects import ARROW, arrow_answer, dialect
+from mlops_jupyter.serving.dialects.arrow_answer import write_answer
+from mlops_jupyter.serving.dialects.arrow_templates import Templates
 from mlops_jupyter.serving.problems import InvalidRequest, Problem, Warned, invalid
 from mlops_jupyter.serving.router import Contract
 from mlops_jupyter.serving.runtimes import Prediction
@@ -118,3 +120,47 @@ def test_what_is_refused_is_told_as_json():
     assert (refusal.status, refusal.content_type, refusal.problems) == (422, b"application/json", (problem,))
     assert json.loads(refusal.body)["problems"][0]["row"] == 1
     assert dialect("arrow").refuse(InvalidRequest(503, "busy"), Call(b"", "p1")).status == 503
+
+
+def answered(labels, scores, id_, model="delays", role="candidate"):
+    """Return the answer of a classifier of two classes."""
+    schema = {
+        "output": {"task": "", "outputs": [output("y", "long", [0, 1])], "probabilities": True},
+    }
+    prediction = Prediction([labels], [scores])
+    answer = AnswerMaker(schema, {}).answer(prediction)
+    call = Call(b"", id_, role=role, dialect="arrow")
+    request = Request(Batch({}, len(labels)), ())
+    return write_answer(
+        Answered(call, Contract(model, schema, {}), "1.2.0", request, prediction, answer)
+    ).body
+
+
+@pytest.mark.parametrize("rows", [1, 5, 1000])
+def test_an_answer_like_one_before_is_the_one_that_arrow_writes(rows, monkeypatch):
+    random = np.random.default_rng(rows)
+    said = [(random.integers(0, 2, rows), random.random((rows, 2)), f"{i:032x}") for i in range(7, 10)]
+    monkeypatch.setattr(arrow_answer, "_TEMPLATES", Templates())
+    quick = [answered(*each) for each in said]
+    written = []
+    for each in said:
+        monkeypatch.setattr(arrow_answer, "_TEMPLATES", Templates())
+        written.append(answered(*each))
+    assert quick == written
+    assert pa.ipc.open_stream(quick[2]).schema.metadata[b"prediction_id"].decode() == f"{9:032x}"
+
+
+def test_answers_of_others_are_not_mistaken_for_it(monkeypatch):
+    monkeypatch.setattr(arrow_answer, "_TEMPLATES", Templates())
+    labels, scores = np.array([0, 1]), np.array([[0.5, 0.5], [0.25, 0.75]])
+    for model, role in [("a", "stable"), ("b", "stable"), ("a", "candidate"), ("a", "stable")]:
+        metadata = pa.ipc.open_stream(answered(labels, scores, "0" * 32, model, role)).schema.metadata
+        assert (metadata[b"model"], metadata[b"variant"]) == (model.encode(), role.encode())
+
+
+def test_an_id_that_occurs_elsewhere_is_never_put_in_its_place(monkeypatch):
+    monkeypatch.setattr(arrow_answer, "_TEMPLATES", Templates())
+    for id_ in ("delays", "delayz"):
+        stream = pa.ipc.open_stream(answered(np.array([1]), np.array([[0.5, 0.5]]), id_))
+        assert stream.schema.metadata[b"prediction_id"] == id_.encode()
+        assert stream.schema.metadata[b"model"] == b"delays"

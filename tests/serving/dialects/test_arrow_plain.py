@@ -169,3 +169,25 @@ def test_only_so_many_schemas_are_remembered():
         reader.learn(stream(table), table.schema)
         assert reader.read(stream(table)) is not None
     assert len(reader._known) == 8
+
+
+def test_a_batch_as_long_as_one_before_is_found_where_that_was():
+    rows, more = [(1.0, 2.0, 3.0), (4.0, 5.0, 6.0)], [(7.0, 8.0, 9.0), (-1.0, -2.0, -3.0)]
+    known = taught(validator("plain"), schema_of(NAMES))
+    for each in (rows, more, more):
+        assert quickly(known, stream(table_of(each))).batch.block.tolist() == [list(row) for row in each]
+
+
+@given(st.data())
+@settings(max_examples=100, deadline=None)
+def test_what_is_cut_or_changed_after_it_was_learned_is_told_as_if_it_were_not(data):
+    whole = stream(table_of([(1.0, 2.0, 3.0), (4.0, 5.0, 6.0)]))
+    known, fresh = taught(validator("plain"), schema_of(NAMES)), validator("plain")
+    assert quickly(known, whole) is not None
+    body = bytearray(whole[: data.draw(st.integers(0, len(whole)))] + data.draw(st.binary(max_size=20)))
+    for at in data.draw(st.lists(st.integers(0, max(0, len(body) - 1)), max_size=2)):
+        if body:
+            body[at] ^= data.draw(st.integers(1, 255))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert outcome(known, bytes(body)) == outcome(fresh, bytes(body))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from mlops_jupyter.capture.files import captured_files, read_batches
+from mlops_jupyter.serving.recording.messages import Laid, MessageWriter
 from mlops_jupyter.serving.router import Contract
 
 TIME = 1_790_000_000_123_456_789
@@ -35,6 +36,14 @@ def contract(columns, outputs=None, *, probabilities=True, kind="columns"):
 
 def entry(rows, labels=None, tables=None, *, id_="p0", unit="", role="stable", status=200, error=""):
     return (TIME, id_, unit, role, status, 0.0025, rows, labels, tables, error)
+
+
+def as_batch(batch, schema, offset=0):
+    """Return a record batch, of what is only laid out what a reader of its message finds."""
+    if isinstance(batch, Laid):
+        message = bytes(MessageWriter(schema).write(batch, offset))
+        return pa.ipc.read_record_batch(pa.py_buffer(message), schema)
+    return batch
 
 
 def captured(deployment):

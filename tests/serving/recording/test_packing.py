@@ -13,7 +13,7 @@ from mlops_jupyter.serving.options import Options
 from mlops_jupyter.serving.recording.entries import Entries
 from mlops_jupyter.serving.recording.layout import make_layout
 from mlops_jupyter.serving.recording.packing import packing
-from tests.serving.recording.samples import column, contract, entry, output
+from tests.serving.recording.samples import as_batch, column, contract, entry, output
 
 NUMBERS = contract(
     [column("d"), column("l", "long"), column("f", "float"), column("u", "long", "uint64"), column("e")]
@@ -34,8 +34,8 @@ def added(of, *entries, **options):
 
 
 def read(of, entries):
-    batches = Entries(make_layout(of, Options()), ABOUT, None).batches(entries)
-    table = pa.Table.from_batches(batches)
+    turned = Entries(make_layout(of, Options()), ABOUT, None)
+    table = pa.Table.from_batches(as_batch(each, turned.schema) for each in turned.batches(entries))
     table.validate(full=True)
     return table.to_pylist()
 

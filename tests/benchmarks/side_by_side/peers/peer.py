@@ -105,7 +105,7 @@ class Stage:
         requests = {task.name: self.peer.request(task) for task in tasks if self.peer.takes(task)}
         with started(self._filled(self.peer.command, port), self.folder, self._variables(port)) as process:
             self._check(first_answer(port, next(iter(requests.values())), process))
-            yield Contender(self.peer.name, port, process, requests)
+            yield Contender(self.peer.name, port, process, requests, may_fail=True)
 
     def _check(self, answer: Any) -> None:
         """Refuse to measure a server that answers something else than the model says."""

@@ -1,0 +1,311 @@
+"""Answers to requests of many rows, laid out as messages of the stream where they were answered.
+
+What is captured of such a request is as large as the request. Kept as it came until a thread has time for it,
+it takes fresh memory for each of the next requests, and what that thread does with it keeps the interpreter
+from whoever answers meanwhile; that costs more than the answer. A copy to its place in memory that is used
+again and again, while the values are still at hand, is a tenth of it: the thread only writes.
+
+Callers with many rows send as many again and again. So all that stands around the values is taken from an
+`Image`, which the writing thread makes when a second request of as many rows comes; what has none goes the
+way of all others.
+"""
+
+from __future__ import annotations
+
+import mmap
+import threading
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .direct import BLOCK
+from .layout import REQUEST
+from .messages import ALIGNED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from ..router import Contract
+    from .entries import Entry
+    from .layout import Layout
+    from .messages import Laid, MessageWriter
+
+    Key = tuple[int, str, int]  # rows, role, characters of the prediction id
+    Bytes = NDArray[np.uint8]
+
+ROOM = 2 * 2**20  # bytes of a slab
+_SLABS = 3  # one is filled, one is written, and the disk may be a little behind
+_MOST_IMAGES = 16
+_ID = 32  # characters of a prediction id
+_ANSWERED = 200
+_WIDE = 8  # bytes of a value
+_NAMES = [column.name for column in REQUEST]
+_LABELS = {"int64": "int64", "double": "float64"}
+
+
+@dataclass(frozen=True)
+class Image:
+    """A message of so many rows.
+
+    Parameters
+    ----------
+    rows : int
+        How many.
+    size : int
+        Bytes of the message.
+    before : ndarray of uint8
+        What stands before the features.
+    ids, times, seconds, features, labels, scores : int
+        Where the values of these begin; without scores, where they would.
+    body_length : int
+        Where the number is that says how long the body is.
+    """
+
+    rows: int
+    size: int
+    before: Bytes
+    ids: int
+    times: int
+    seconds: int
+    features: int
+    labels: int
+    scores: int
+    body_length: int
+
+    def fill(self, memory: Bytes, entry: Entry) -> None:
+        """Write the message of an answered request."""
+        moment, id_, _, _, _, seconds, rows, labels, table, _ = entry
+        memory[: len(self.before)] = self.before
+        memory[self.ids : self.ids + _ID * self.rows].view(f"S{_ID}")[:] = id_.encode()
+        self._values(memory, self.times, np.int64)[:] = moment // 1000
+        self._values(memory, self.seconds, np.float64)[:] = seconds
+        self._put(memory[self.features : self.labels], rows)
+        self._put(memory[self.labels : self.scores], labels.reshape(-1, 1))
+        if table is None:
+            memory[self.scores :] = 0
+        else:
+            self._put(memory[self.scores :], table)
+
+    def _values(self, memory: Bytes, at: int, dtype: Any) -> NDArray[Any]:
+        return memory[at : at + _WIDE * self.rows].view(dtype)
+
+    def _put(self, memory: Bytes, block: Any) -> None:
+        """Write a block of shape (rows, columns) column by column, and zeros behind each."""
+        room = -(-_WIDE * self.rows // ALIGNED) * ALIGNED
+        size = room * block.shape[1]
+        places = memory[:size].view(block.dtype).reshape(block.shape[1], -1)
+        places[:, : self.rows] = block.T
+        places[:, self.rows :] = 0
+        memory[size:] = 0
+
+
+def make_image(writer: MessageWriter, laid: Laid, features: int) -> Image:
+    """Return the image of a batch.
+
+    Parameters
+    ----------
+    writer : MessageWriter
+        Of its schema.
+    laid : Laid
+        Any batch of one request with so many rows.
+    features : int
+        How many columns of features there are.
+    """
+    message = np.frombuffer(writer.write(laid, 0), np.uint8)
+    at, first = writer.values_at(), len(REQUEST)
+    ids, times, seconds = (at[_NAMES.index(name)] for name in ("prediction_id", "time", "latency"))
+    labels = at[first + features]
+    scores = at[first + features + 1] if len(at) > first + features + 1 else len(message)
+    before = message[: at[first]].copy()
+    body_length = writer.body_length_at
+    return Image(laid.rows, len(message), before, ids, times, seconds, at[first], labels, scores, body_length)
+
+
+class Filled:
+    """Whole messages, one behind the other, of so many requests."""
+
+    def __init__(self) -> None:
+        self._memory = np.frombuffer(mmap.mmap(-1, ROOM + BLOCK), np.uint8)
+        self.clear()
+
+    def __len__(self) -> int:
+        return self._requests
+
+    def clear(self) -> None:
+        """Forget what was written."""
+        self._last: tuple[int, Image] | None = None
+        self.num_rows = self._requests = self._size = 0
+
+    def add(self, image: Image, entry: Entry) -> bool:
+        """Add a request; false when there is no room for it."""
+        if self._size + image.size > ROOM:
+            return False
+        image.fill(self._memory[self._size : self._size + image.size], entry)
+        self._last = self._size, image
+        self._size += image.size
+        self.num_rows += image.rows
+        self._requests += 1
+        return True
+
+    def message(self, offset: int) -> memoryview:
+        """Return all of it, the last message as long as makes it end with a block of its file.
+
+        Parameters
+        ----------
+        offset : int
+            Where in its file it will be.
+        """
+        assert self._last is not None, "an empty one is never taken"
+        at, image = self._last
+        more = -(offset + self._size) % BLOCK
+        self._memory[at + image.body_length :][:_WIDE].view(np.int64)[0] += more
+        self._memory[self._size : self._size + more] = 0
+        self._size += more
+        return self._memory[: self._size].data
+
+
+class Slabs:
+    """What waits to be written of requests of many rows; any thread adds, one takes.
+
+    Parameters
+    ----------
+    contract, layout : Contract, Layout
+        Of a version whose features are plain doubles, and which answers one number: see `make_slabs`.
+
+    Attributes
+    ----------
+    wake : callable
+        Called when a slab is full.
+    """
+
+    refused = 0  # what finds no room goes the way of all others, and is counted there
+
+    def __init__(self, contract: Contract, layout: Layout) -> None:
+        self._label = np.dtype(_LABELS[layout.predictions[0].type])
+        self._scores, self._features = sum(map(len, layout.scores)), len(layout.features)
+        self._nullable = any(column.get("nullable", True) for column in contract.schema["input"]["columns"])
+        self._no_unit = layout.unit == "masked"
+        self.wake: Callable[[], None] = lambda: None
+        self._lock, self._shut = threading.Lock(), False
+        self._images: dict[Key, Image] = {}
+        self._seen: Key | None = None
+        self._free = [Filled() for _ in range(_SLABS)]
+        self._filling: Filled | None = None
+        self._full: deque[Filled] = deque()
+        self._out: Filled | None = None
+
+    # of those that answer
+
+    def add(self, entry: Entry) -> bool:
+        """Add a request; false, nothing having happened, where it has to go the way of all others."""
+        image = self._image_of(entry)
+        if image is None or not self._lock.acquire(blocking=False):
+            return False
+        try:
+            return not self._shut and self._add(image, entry)
+        finally:
+            self._lock.release()
+
+    def _image_of(self, entry: Entry) -> Image | None:
+        """Return the image of a request that has one, and no value missing."""
+        rows, labels, table = entry[6:9]
+        if not isinstance(rows, np.ndarray):
+            return None
+        image = self._images.get(_key(entry))
+        if image is None or entry[4] != _ANSWERED or (entry[2] and not self._no_unit):
+            return None
+        scored = table is not None
+        if scored and (not isinstance(table, np.ndarray) or table.shape != (image.rows, self._scores)):
+            return None
+        if not isinstance(labels, np.ndarray) or labels.dtype != self._label or scored != bool(self._scores):
+            return None
+        missing = (self._nullable and _any_missing(rows)) or (scored and _any_missing(table))
+        return None if missing or _any_missing(labels) else image
+
+    def _add(self, image: Image, entry: Entry) -> bool:
+        if self._filling is not None:
+            if self._filling.add(image, entry):
+                return True
+            self._full.append(self._filling)
+            self._filling = None
+            self.wake()
+        if self._free:  # else the disk is behind
+            self._filling = self._free.pop()
+        return self._filling is not None and self._filling.add(image, entry)
+
+    # of the one that writes
+
+    def wants(self, entry: Entry) -> bool:
+        """Whether requests like this one should have an image: it is the second of the kind in a row."""
+        key, seen = _key(entry), self._seen
+        self._seen = key
+        return key == seen and key not in self._images and len(entry[1]) == _ID and entry[1].isascii()
+
+    def learn(self, entry: Entry, laid: Laid, writer: MessageWriter) -> None:
+        """Make an image of requests like this one.
+
+        Parameters
+        ----------
+        entry, laid : Entry, Laid
+            The request, and its batch.
+        writer : MessageWriter
+            Of the schema.
+        """
+        image = make_image(writer, laid, self._features)
+        if image.size > ROOM:
+            return
+        if len(self._images) >= _MOST_IMAGES:
+            self._images = {}
+        self._images[_key(entry)] = image
+
+    def __len__(self) -> int:
+        return sum(map(len, self._full)) + (len(self._filling) if self._filling is not None else 0)
+
+    @property
+    def crowded(self) -> bool:
+        """Whether a slab is full."""
+        return bool(self._full)
+
+    def take(self) -> Filled | None:
+        """Return what waits longest; None when nothing does. What was taken before is given back."""
+        self.give_back()
+        with self._lock:
+            if not self._full and self._filling is not None and len(self._filling):
+                self._full.append(self._filling)
+                self._filling = None
+            self._out = self._full.popleft() if self._full else None
+            return self._out
+
+    def give_back(self) -> None:
+        """Let what was taken be written over."""
+        with self._lock:
+            if self._out is not None:
+                self._out.clear()
+                self._free.append(self._out)
+            self._out = None
+
+    def shut(self) -> None:
+        """Take no more: what comes now goes the way of all others."""
+        with self._lock:
+            self._shut = True
+
+
+def make_slabs(contract: Contract, layout: Layout) -> Slabs | None:
+    """Return slabs for a version whose rows are doubles, answered with one number; None for any other."""
+    plain = all(each.treatment == "plain" and each.type == "double" for each in layout.features)
+    if not plain or len(layout.predictions) != 1 or layout.predictions[0].type not in _LABELS:
+        return None
+    return Slabs(contract, layout)
+
+
+def _key(entry: Entry) -> Key:
+    rows: Any = entry[6]
+    return len(rows), entry[3], len(entry[1])
+
+
+def _any_missing(values: NDArray[Any]) -> bool:
+    return values.dtype.kind == "f" and bool(np.isnan(values.min()))
