@@ -125,7 +125,8 @@ class Gate:
             outcome = variant.answer_row(body, prediction_id, role, unit, begun)
             if outcome is not None and self._log is None:
                 self.series(variant, role).answered(outcome.status, perf_counter() - begun)
-                if (shadows := self.router.shadows()) and outcome.status < 400:
+                shadows = self.router.shadows()
+                if shadows and outcome.status < 400 and self._shadow.has_room(shadows):
                     call = Call(body, prediction_id, role, "json", unit, begun, False, head.content_type)
                     self._shadow.copy(call, shadows)
                 return Reply(outcome, head.request_id or prediction_id.encode())

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections import deque
 from dataclasses import replace
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import TYPE_CHECKING
 
 from .call import Outcome
@@ -25,9 +25,12 @@ log = logging.getLogger("model_server")
 MOST_WAITING = 256
 MOST_BYTES = 1 << 24  # of all that waits: a few large bodies are as bad as many small ones
 _AT_ONCE = 4
-_MANY = MOST_WAITING // 2  # that wait no longer
 PAUSE = 0.002  # seconds that a copy may wait for others
 _TURN = 0.0005  # seconds of copies at a stretch
+_BUSY = 0.5  # of a processor: a worker that uses more has no time for shadows
+_SAVED = 0.02  # seconds of processor time that may be made use of later
+_LONGEST_PAUSE = 1.0
+_BUSY_SHARE = 100  # of the time goes by between two copies of a busy worker, measured by what one took
 
 
 class Shadow:
@@ -45,6 +48,16 @@ class Shadow:
         self._answered, self._dropped = answered, dropped
         self._queues: dict[int, _Queue] = {}
 
+    def has_room(self, variants: Sequence[Variant]) -> bool:
+        """Whether a small request can be copied to any of them; else it counts as dropped by all."""
+        for variant in variants:
+            queue = self._queues.get(variant.slot)
+            if queue is None or not queue.full:
+                return True
+        for variant in variants:
+            self._dropped(variant)
+        return False
+
     def copy(self, call: Call, variants: Sequence[Variant]) -> None:
         """Ask `variants` the same later."""
         for variant in variants:
@@ -55,27 +68,48 @@ class Shadow:
                 self._dropped(variant)
 
 
+class _SpareTime:
+    """What this worker leaves unused of a processor, in seconds; less than nothing when it is busy."""
+
+    def __init__(self) -> None:
+        self._left, self._looked, self._used = 0.0, perf_counter(), process_time()
+
+    def left(self) -> float:
+        """Return what there is now."""
+        now, used = perf_counter(), process_time()
+        earned = _BUSY * (now - self._looked) - (used - self._used)
+        self._left = max(-_SAVED, min(_SAVED, self._left + earned))
+        self._looked, self._used = now, used
+        return self._left
+
+
 class _Queue:
-    """What waits for one shadow variant: one that hangs keeps no other from its copies."""
+    """What waits for one shadow variant: one that hangs keeps no other from its copies.
+
+    A busy worker has time for a sample of the copies alone, so that a shadow never slows what is answered.
+    """
 
     def __init__(self, variant: Variant, answered: Answered) -> None:
         self._variant, self._answered = variant, answered
+        self._spare = _SpareTime()
         self._waiting: deque[Call] = deque()
         self._bytes = 0
         self._called = False
         self._tasks: set[asyncio.Task[None]] = set()
 
+    @property
+    def full(self) -> bool:
+        """Whether there is no room for any copy."""
+        return len(self._waiting) >= MOST_WAITING
+
     def add(self, call: Call) -> bool:
         """Let a copy wait; false when there is no room for it."""
-        full = len(self._waiting) >= MOST_WAITING or self._bytes + len(call.body) > MOST_BYTES
-        if self._waiting and full:
+        if self.full or (self._waiting and self._bytes + len(call.body) > MOST_BYTES):
             return False
         self._waiting.append(call)
         self._bytes += len(call.body)
         if not self._called:
             self._call_next(PAUSE)
-        elif len(self._waiting) == _MANY:
-            asyncio.get_running_loop().call_soon(self._turn)
         return True
 
     def _call_next(self, after: float) -> None:
@@ -87,10 +121,19 @@ class _Queue:
     def _turn(self) -> None:
         """Ask for some of what waits; who came meanwhile is answered before the others are asked for."""
         self._called = False
-        until = perf_counter() + _TURN
-        while self._waiting and len(self._tasks) < _AT_ONCE and perf_counter() < until:
+        begun = perf_counter()
+        until = begun + (_TURN if self._spare.left() > 0 else 0.0)
+        while self._waiting and len(self._tasks) < _AT_ONCE:
             self._next(self._waiting.popleft())
-        self._call_next(PAUSE)
+            if perf_counter() >= until:
+                break
+        self._call_next(self._pause(begun))
+
+    def _pause(self, begun: float) -> float:
+        """Return how long copies wait after some that were begun then."""
+        if self._spare.left() > 0:
+            return 0.0
+        return min(_LONGEST_PAUSE, (perf_counter() - begun) * _BUSY_SHARE)
 
     def _next(self, call: Call) -> None:
         self._bytes -= len(call.body)
@@ -125,11 +168,13 @@ class _Queue:
             return self._failed(error)
 
     async def _wait_for(self, call: Call) -> None:
+        begun = perf_counter()
         try:
             outcome = await self._variant.respond(call)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the shadow's
             outcome = self._failed(error)
         self._answered(self._variant, outcome, perf_counter() - call.begun)
+        await asyncio.sleep(self._pause(begun))  # its place is taken until then
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -90,6 +90,12 @@ async def settle(true, seconds: float = 5.0) -> None:
         await asyncio.sleep(0.001)
 
 
+@pytest.fixture(autouse=True)
+def idle(monkeypatch):
+    """However busy the machine is, the worker has time for shadows."""
+    monkeypatch.setattr(shadowing, "_BUSY", 1000.0)
+
+
 @pytest.mark.parametrize("quick", [True, False], ids=["at once", "awaited"])
 async def test_a_shadow_is_asked_the_same_after_the_answer(quick):
     shadow = Behind(1)
@@ -199,3 +205,18 @@ async def test_a_shadow_is_forced_as_any_resident_variant():
     gate = gate_of(Named(0, "1.0.0"), Behind(1))
     reply = await gate.answer({**ASKED, b"x-mlops-variant": b"shadow"}, b"{}")
     assert reply.outcome.status == 200
+
+
+@pytest.mark.parametrize("kind", [Behind, Quick])
+async def test_a_busy_worker_asks_shadows_for_a_sample_and_counts_the_others(kind, monkeypatch):
+    monkeypatch.setattr(shadowing, "_BUSY", -1.0)
+    monkeypatch.setattr(shadowing, "_BUSY_SHARE", 1e9)
+    gate = gate_of(Named(0, "1.0.0"), kind(1))
+    more = shadowing.MOST_WAITING + 50
+    for _ in range(more):
+        assert ask(gate).status == 200
+    assert counted(gate, "capture_dropped") == {"": 50}
+    await settle(lambda: counted(gate, "answered"))
+    await asyncio.sleep(0.05)
+    assert sum(counted(gate, "answered").values()) <= 4  # those that were under way at once
+    assert counted(gate, "answered", "stable") == {"200": more}
