@@ -28,9 +28,9 @@ _AT_ONCE = 4
 PAUSE = 0.002  # seconds that a copy may wait for others
 _TURN = 0.0005  # seconds of copies at a stretch
 _BUSY = 0.5  # of a processor: a worker that uses more has no time for shadows
-_SAVED = 0.02  # seconds of processor time that may be made use of later
+_SAVED = 0.005  # seconds of processor time that may be made use of later
 _LONGEST_PAUSE = 1.0
-_BUSY_SHARE = 100  # of the time goes by between two copies of a busy worker, measured by what one took
+_BUSY_SHARE = 200  # of the time goes by between two copies of a busy worker, measured by what one took
 
 
 class Shadow:
