@@ -2,7 +2,8 @@
 
 MLflow asks for it by the entry point ``mlflow.run_context_provider``, whoever starts a run and however: by
 `mlflow.start_run`, by autolog, by a library. MLflow imports this wherever it is imported itself; so it stands
-here, and not with the rest of what knows MLflow, which would load the store as well.
+here, and not with the rest of what knows MLflow, which would load the store as well; and it is no subclass of
+MLflow's `RunContextProvider`, for to import that one is to be imported by it.
 """
 
 from __future__ import annotations
@@ -12,13 +13,11 @@ import os
 from pathlib import Path
 from typing import Any
 
-from mlflow.tracking.context.abstract_context import RunContextProvider
-
 VARIABLE = "MLOPS_PIPELINE_STEP"
 TOLD = ("pipeline", "run", "step")
 
 
-class StepContext(RunContextProvider):
+class StepContext:
     """Tags a run with its pipeline, run and step: ``mlops.pipeline``, ``mlops.run``, ``mlops.step``."""
 
     def in_context(self) -> bool:

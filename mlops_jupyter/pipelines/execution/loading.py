@@ -31,7 +31,7 @@ def load_papermill() -> None:
     """Import all that a step needs: a process that forks one for each step does it once, for all."""
     if "mlops_jupyter.pipelines.execution.client" in sys.modules:
         return
-    with without(UNUSED):
+    with without(UNUSED), without_entry_points():
         import nbformat
         import papermill
 
@@ -54,6 +54,19 @@ def without(names: tuple[str, ...]) -> Iterator[None]:
         for name in hidden:
             if sys.modules.get(name, name) is None:
                 del sys.modules[name]
+
+
+@contextmanager
+def without_entry_points() -> Iterator[None]:
+    """Have papermill look for no engines and stores of others: it reads the files of all distributions."""
+    import entrypoints
+
+    found = entrypoints.get_group_all
+    entrypoints.get_group_all = lambda *_, **__: []
+    try:
+        yield
+    finally:
+        entrypoints.get_group_all = found
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 
 from mlops_jupyter.pipelines.kernels.birth import Birth, live, loaded_blas
 from mlops_jupyter.pipelines.kernels.forking import Child, Loop, end_group, run
-from mlops_jupyter.pipelines.kernels.importing import Imports, import_ahead, variables
+from mlops_jupyter.pipelines.kernels.importing import Imports, import_ahead
 from mlops_jupyter.pipelines.kernels.requests import (
     Arrival,
     End,
@@ -46,7 +46,7 @@ KERNEL_MODULES = (
     "ipykernel.debugger", "ipykernel.ipkernel", "ipykernel.zmqshell", "pdb", "psutil", "sqlite3",
     "tornado.platform.asyncio", "tornado.queues", "unicodedata",
 )  # fmt: skip
-NO_ADVICE = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}  # of the debugger, to who would miss breakpoints
+DEBUGGER = "debugpy"  # nobody sets a breakpoint in a step that runs, and ipykernel does without it
 
 
 class Nursery(Loop):
@@ -203,11 +203,13 @@ def be_warm(intake: socket.socket, folder: str, imports: Imports) -> None:
 def import_kernel() -> Imports:
     """Import all that a kernel imports while it starts, then forget the modules of this package."""
     found = Imports()
-    with found.watched(), variables(NO_ADVICE):
+    sys.modules[DEBUGGER] = None  # type: ignore[assignment] # as if it were not installed
+    with found.watched():
         for module in KERNEL_MODULES:
             with contextlib.suppress(ImportError):  # of another version of IPython
                 importlib.import_module(module)
         TransformerManager().transform_cell("1\n")  # compiles what every first cell would
+    del sys.modules[DEBUGGER]
     package = __name__.partition(".")[0]
     for name in [name for name in sys.modules if name.partition(".")[0] == package]:
         del sys.modules[name]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -54,7 +56,13 @@ print(json.dumps(portrait))
 
 @pytest.fixture(scope="module")
 def by_hand(fresh: Notebooks) -> dict[str, Any]:
-    return fresh.read(PORTRAIT)
+    """What a kernel finds that starts from nothing, but for what its debugger has left there."""
+    portrait: dict[str, Any] = fresh.read(PORTRAIT)
+    portrait["atexit"].remove("_close_files")
+    for name in ("execfile", "runfile"):
+        portrait["builtins"].remove(name)
+    del portrait["environment"]["PYDEVD_USE_FRAME_EVAL"]
+    return portrait
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +99,17 @@ def test_a_fork_finds_the_environment_it_was_asked_for(by_hand: Any, after_anoth
 
 def test_a_fork_holds_no_module_that_a_kernel_does_not_import(by_hand: Any, after_another: Any):
     assert set(after_another["modules"]) <= set(by_hand["modules"])
-    assert set(by_hand["modules"]) - set(after_another["modules"]) == {"runpy"}  # of python -m
+
+
+def test_a_fork_lacks_the_debugger_alone(by_hand: Any, after_another: Any):
+    code = "import sys; from debugpy.server import api; print(*sys.modules)"
+    imported = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    lacking = set(by_hand["modules"]) - set(after_another["modules"])
+    assert lacking <= {*imported.stdout.split(), "runpy"}  # the latter of python -m
+
+
+def test_a_fork_can_import_the_debugger(forked: Notebooks):
+    assert forked.read("import debugpy; print(int(hasattr(debugpy, 'listen')))") == 1
 
 
 def test_a_fork_shares_no_open_file_with_what_it_was_forked_from(forked: Notebooks):
