@@ -1,4 +1,4 @@
-"""The pipeline of notebooks/pipeline: from a month of flights to the registry, then what must be done again."""
+"""The pipeline of notebooks/pipeline: from a month of flights to a registered model; then only what must."""
 
 from __future__ import annotations
 
