@@ -29,7 +29,7 @@ LIBRARIES = (
     "mlops_jupyter.store.leases",
     "cronsim",
     "apscheduler.schedulers.background",
-    "mlops_jupyter.agent.process",
+    "mlops_jupyter.agents.process",
     "sqlalchemy",  # which the agent does without
 )
 GROWTH = """

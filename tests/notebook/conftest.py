@@ -23,7 +23,8 @@ def quiet_jupyter(tmp_path_factory):
         patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
         # frozen modules make the debugger of a kernel warn on stderr
         patch.setenv("PYDEVD_DISABLE_FILE_VALIDATION", "1")
-        patch.setenv("PYTHONPATH", os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")]))
+        given = [os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") else []
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(REPOSITORY), *given]))
         yield
 
 

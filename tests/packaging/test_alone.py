@@ -90,6 +90,7 @@ def ask(url, document, server):
 
 MLFLOW = """
 import json, sys
+sys.modules["mlops_jupyter"] = None  # as if it were not installed
 import mlflow.pyfunc, pandas as pd
 golden = json.load(open(sys.argv[2]))
 model = mlflow.pyfunc.load_model(sys.argv[1])
@@ -99,7 +100,7 @@ print(json.dumps({
     "same": model.predict(frame).tolist() == golden["predictions"],
     "other": other.predict(frame).tolist() != golden["predictions"],
     "inputs": model.metadata.signature.inputs.input_names(),
-    "ours": [name for name in sys.modules if name.partition(".")[0] == "mlops_jupyter"],
+    "ours": [name for name in sys.modules if name.startswith("mlops_jupyter.")],
 }))
 """
 

@@ -136,7 +136,7 @@ def test_a_schedule_is_made_with_an_agent_listed_foretold_and_taken_away(project
     assert ahead.agent
     assert mlops.agent().running
     assert mlops.agent().headline.startswith("the agent runs; next: delays on Mon ")
-    assert str(project / "pipeline.yaml") in str(made)
+    assert made.schedule.subject["file"] == str(project / "pipeline.yaml")
     gone = mlops.pipeline.unschedule("delays")
     assert gone.headline == "delays does not run by itself any more; its runs stay"
     assert mlops.pipeline.schedules().headline == "nothing is scheduled"

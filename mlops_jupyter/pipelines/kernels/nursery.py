@@ -56,12 +56,24 @@ class Nursery:
 
     def suits(self, environment: Mapping[str, str]) -> bool:
         """Return whether an interpreter in this environment would have started as the nursery's has."""
-        return at_start(environment) == self.environment
+        return at_start(environment) == self.environment and not depends_on_folder(environment)
 
 
 def at_start(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the variables that an interpreter, its libraries and its linker read when they start."""
     return {name: value for name, value in environment.items() if name.startswith(AT_START)}
+
+
+def depends_on_folder(environment: Mapping[str, str]) -> bool:
+    """Return whether what an interpreter finds depends on the folder in which it starts.
+
+    Examples
+    --------
+    >>> depends_on_folder({"PYTHONPATH": "/project:"}), depends_on_folder({"PYTHONPATH": "/project"})
+    (True, False)
+    """
+    given = environment.get("PYTHONPATH", "")
+    return given != "" and not all(map(os.path.isabs, given.split(os.pathsep)))
 
 
 def begin_nursery() -> Nursery | None:

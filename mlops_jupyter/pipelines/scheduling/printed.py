@@ -184,7 +184,7 @@ def facts(schedule: Schedule, workspace: Workspace) -> list[str]:
 
 def printed_agent(workspace: Workspace, python: str, style: str = "systemd") -> str:
     """Return what keeps an agent running on a machine, from its start on."""
-    words = [python, "-P", "-m", "mlops_jupyter.agent", "--workspace", str(workspace.root), "--stays"]
+    words = [python, "-P", "-m", "mlops_jupyter.agents", "--workspace", str(workspace.root), "--stays"]
     if style == "cron":
         return f"@reboot {shlex.join(words)}\n".replace("%", r"\%")
     if style != "systemd":

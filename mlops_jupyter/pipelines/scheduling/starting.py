@@ -116,7 +116,7 @@ def become_agent(workspace: Workspace) -> NoReturn:
 
 def agent_command(workspace: Workspace, *more: str) -> list[str]:
     """Return the command line of an agent."""
-    return [sys.executable, "-P", "-m", "mlops_jupyter.agent", "--workspace", str(workspace.root), *more]
+    return [sys.executable, "-P", "-m", "mlops_jupyter.agents", "--workspace", str(workspace.root), *more]
 
 
 def environment_for(workspace: Workspace) -> dict[str, str]:

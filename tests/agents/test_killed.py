@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from mlops_jupyter.agent.due import enter_due
+from mlops_jupyter.agents.due import enter_due
 from mlops_jupyter.pipelines.definition.reading import read_pipeline
 from mlops_jupyter.pipelines.records.history import runs
 from mlops_jupyter.pipelines.running.following import run_pipeline

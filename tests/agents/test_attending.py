@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mlops_jupyter.agent import attending
-from mlops_jupyter.agent.attending import attend
-from mlops_jupyter.agent.due import enter_due
-from mlops_jupyter.agent.kinds import Kind, kind_of
+from mlops_jupyter.agents import attending
+from mlops_jupyter.agents.attending import attend
+from mlops_jupyter.agents.due import enter_due
+from mlops_jupyter.agents.kinds import Kind, kind_of
 from mlops_jupyter.errors import NotFoundError, UsageError
 from mlops_jupyter.pipelines.scheduling.schedules import failing
 from mlops_jupyter.store.direct import writing

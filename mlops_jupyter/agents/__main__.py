@@ -1,4 +1,4 @@
-"""``python -m mlops_jupyter.agent --workspace .mlops``: the agent of a workspace on this host.
+"""``python -m mlops_jupyter.agents --workspace .mlops``: the agent of a workspace on this host.
 
 Started by a verb that needs it it runs behind (``--detach``) and ends when there is nothing to do for a
 quarter of an hour; with ``--stays`` it is for systemd or a container, and waits while another is the agent.
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
     options = read(arguments)
     if not options.token:  # an agent is known by the token on its command line
         named = [*arguments, "--token", secrets.token_hex(16)]
-        os.execv(sys.executable, [sys.executable, "-P", "-m", "mlops_jupyter.agent", *named])
+        os.execv(sys.executable, [sys.executable, "-P", "-m", "mlops_jupyter.agents", *named])
     if options.detach:
         detach()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def read(arguments: Sequence[str]) -> argparse.Namespace:
     """Take the command line apart."""
-    parser = argparse.ArgumentParser(prog="python -m mlops_jupyter.agent")
+    parser = argparse.ArgumentParser(prog="python -m mlops_jupyter.agents")
     parser.add_argument("--workspace", type=Path, required=True, help="the .mlops folder")
     parser.add_argument("--token", default="", help="what it is known by; made when left out")
     parser.add_argument("--detach", action="store_true", help="run behind")

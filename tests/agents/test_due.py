@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mlops_jupyter.agent.due import GRACE, enter_due
-from mlops_jupyter.agent.schedules import Schedules, is_to_be_tended
+from mlops_jupyter.agents.due import GRACE, enter_due
+from mlops_jupyter.agents.schedules import Schedules, is_to_be_tended
 from mlops_jupyter.errors import WorkspaceError
 from mlops_jupyter.pipelines.scheduling.times import Cron, times_after
 from mlops_jupyter.store.firings import Firing, change, claim, firings, forget_old

@@ -82,7 +82,7 @@ class Schedules:
 def command(python: str, store: Kept, firing: Firing, token: str) -> list[str]:
     """Return the command line of the process that attends to a firing."""
     where = ["--workspace", str(store.workspace.root)]
-    program = [python, "-P", "-m", "mlops_jupyter.agent.attending"]
+    program = [python, "-P", "-m", "mlops_jupyter.agents.attending"]
     return [*program, *where, "--firing", str(firing.id), "--token", token]
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from mlops_jupyter.agent import process
-from mlops_jupyter.agent.process import Agent
+from mlops_jupyter.agents import process
+from mlops_jupyter.agents.process import Agent
 from mlops_jupyter.errors import WorkspaceError
 from mlops_jupyter.store.leases import Lease, leases, take_lease, this_host
 

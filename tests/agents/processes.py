@@ -42,7 +42,7 @@ def agent(store: Ledger, *more: str, kill_at: str = "") -> Iterator[subprocess.P
     """An agent of our own, which is killed after the block, and all that it started with it."""
     words = ["--workspace", str(store.workspace.root), *more]
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "mlops_jupyter.agent", *words],
+        [sys.executable, "-P", "-m", "mlops_jupyter.agents", *words],
         stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment(store, kill_at),
     )  # fmt: skip
     try:
@@ -67,7 +67,7 @@ def attend(store: Ledger, firing: Firing, token: str, kill_at: str = "") -> int:
     assert claim(store, firing, token, firing.due)
     words = ["--workspace", str(store.workspace.root), "--firing", str(firing.id), "--token", token]
     return subprocess.run(
-        [sys.executable, "-P", "-m", "mlops_jupyter.agent.attending", *words],
+        [sys.executable, "-P", "-m", "mlops_jupyter.agents.attending", *words],
         stdin=subprocess.DEVNULL, env=environment(store, kill_at), check=False, timeout=PATIENCE,
     ).returncode  # fmt: skip
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from mlops_jupyter.agent import log
-from mlops_jupyter.agent.log import make_room
+from mlops_jupyter.agents import log
+from mlops_jupyter.agents.log import make_room
 
 if TYPE_CHECKING:
     from pathlib import Path
