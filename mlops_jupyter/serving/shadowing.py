@@ -86,7 +86,7 @@ class _SpareTime:
 class _Queue:
     """What waits for one shadow variant: one that hangs keeps no other from its copies.
 
-    A busy worker has time for a sample of the copies alone, so that a shadow never slows what is answered.
+    A busy worker has time for a sample of the copies alone: a shadow is to take little from who is answered.
     """
 
     def __init__(self, variant: Variant, answered: Answered) -> None:
