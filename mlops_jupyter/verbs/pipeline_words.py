@@ -6,8 +6,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from mlops_jupyter.verbs.inventory import counted
-from mlops_jupyter.verbs.results import Quantity
-from mlops_jupyter.verbs.values import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -165,8 +163,3 @@ _SAID: Final = (
 
 def _all(total: int) -> str:
     return "its only step was" if total == 1 else f"all {total} steps were"
-
-
-def bytes_of(size: int) -> str:
-    """Return a number of bytes in words."""
-    return shown(Quantity(size, "B")).text if size else ""

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import subprocess
 import sys
 import tempfile
@@ -32,6 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from side_by_side.drift_contender import Method, alternate, command, environment, figures_of, running
 from side_by_side.drift_data import SIDES
 from side_by_side.environments import CACHE, built_environment
+from side_by_side.face import chosen_peers, tell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -171,15 +171,6 @@ def compare(plan: Plan) -> Figures:
     return figures | (streamed(plan) if plan.streamed else {})
 
 
-def chosen_peers(text: str) -> dict[str, Method]:
-    """Return the peers that were named: all of them, none, or a list with commas."""
-    names = {"all": list(PEERS), "none": []}.get(text, text.split(","))
-    unknown = [name for name in names if name not in PEERS]
-    if unknown:
-        raise SystemExit(f"no peer {', '.join(unknown)}; there are {', '.join(PEERS)}")
-    return {name: PEERS[name] for name in names}
-
-
 def main() -> None:
     """Measure, and print."""
     parser = argparse.ArgumentParser(
@@ -194,14 +185,11 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         plan = Plan(
-            chosen_peers(options.peers), options.environments, options.rounds, options.rows, options.streamed,
-            Path(scratch),
+            chosen_peers(options.peers, PEERS), options.environments, options.rounds, options.rows,
+            options.streamed, Path(scratch),
         )  # fmt: skip
         figures = compare(plan)
-    document = json.dumps({name: float(f"{value:.3g}") for name, value in figures.items()})
-    if options.output:
-        options.output.write_text(document + "\n")
-    print(document)
+    tell(figures, options.output)
 
 
 if __name__ == "__main__":

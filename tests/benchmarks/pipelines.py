@@ -18,7 +18,6 @@ import to the end. The last line is JSON; what was not run is left out.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 import time
@@ -29,6 +28,7 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from side_by_side.environments import CACHE, built_environment
+from side_by_side.face import chosen_peers, tell
 from side_by_side.pipeline_contender import Method, Turns, figures_of, gather
 from side_by_side.pipeline_steps import HEAVY, TRIVIAL, Kind, write_steps
 
@@ -148,15 +148,6 @@ def nothing_changed(plan: Plan) -> Figures:
     return {f"noop_{plan.many}_steps_s": sorted(run["seconds"] for run in runs)[2]}
 
 
-def chosen_peers(text: str) -> dict[str, Method]:
-    """Return the peers that were named: all of them, none, or a list with commas."""
-    names = {"all": list(PEERS), "none": []}.get(text, text.split(","))
-    unknown = [name for name in names if name not in PEERS]
-    if unknown:
-        raise SystemExit(f"no peer {', '.join(unknown)}; there are {', '.join(PEERS)}")
-    return {name: PEERS[name] for name in names}
-
-
 def main() -> None:
     """Measure, and print."""
     parser = argparse.ArgumentParser(
@@ -173,15 +164,16 @@ def main() -> None:
     figures: Figures = {}
     with tempfile.TemporaryDirectory() as scratch:
         plan = Plan(
-            chosen_peers(options.peers), options.environments, options.rounds, options.many, Path(scratch)
+            chosen_peers(options.peers, PEERS),
+            options.environments,
+            options.rounds,
+            options.many,
+            Path(scratch),
         )
         for kind in (TRIVIAL,) if options.trivial else (TRIVIAL, HEAVY):
             figures |= against(side_by_side(plan, kind), kind)
         figures |= nothing_changed(plan)
-    document = json.dumps({name: float(f"{value:.3g}") for name, value in figures.items()})
-    if options.output:
-        options.output.write_text(document + "\n")
-    print(document)
+    tell(figures, options.output)
 
 
 if __name__ == "__main__":

@@ -20,8 +20,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
-import math
 import sys
 import tempfile
 import time
@@ -37,6 +35,7 @@ from side_by_side.bare import running_bare  # noqa: E402
 from side_by_side.contender import memory_of  # noqa: E402
 from side_by_side.data import ALONE, ARROW_BULK, BULK, CROWD, FOREST, JSON_BULK, ONE  # noqa: E402
 from side_by_side.environments import CACHE  # noqa: E402
+from side_by_side.face import chosen_peers, tell  # noqa: E402
 from side_by_side.peers import ALL  # noqa: E402
 from side_by_side.peers.peer import Stage  # noqa: E402
 from side_by_side.rounds import Entry, Rounds, alternate  # noqa: E402
@@ -290,15 +289,6 @@ def compare(plan: Plan) -> Figures:
     return figures
 
 
-def chosen_peers(text: str) -> list[Peer]:
-    """Return the peers that were named: all of them, none, or a list with commas."""
-    names = {"all": list(ALL), "none": []}.get(text, text.split(","))
-    unknown = [name for name in names if name not in ALL]
-    if unknown:
-        raise SystemExit(f"no peer {', '.join(unknown)}; there are {', '.join(ALL)}")
-    return [ALL[name] for name in names]
-
-
 def main() -> None:
     """Measure, and print."""
     parser = argparse.ArgumentParser(
@@ -311,7 +301,7 @@ def main() -> None:
     parser.add_argument("--each-guard", action="store_true", help="keys, rate limit, access log one by one")
     parser.add_argument("--output", type=Path, help="write the JSON there, too")
     options = parser.parse_args()
-    peers = chosen_peers(options.peers)
+    peers = list(chosen_peers(options.peers, ALL).values())
     with tempfile.TemporaryDirectory() as scratch:
         rounds, seconds = (5, 1.5) if peers else (4, 0.3)
         plan = Plan(
@@ -319,11 +309,7 @@ def main() -> None:
             options.each_guard, Path(scratch),
         )  # fmt: skip
         figures = compare(plan)
-    finite = {name: value for name, value in figures.items() if math.isfinite(value)}
-    document = json.dumps({name: float(f"{value:.3g}") for name, value in finite.items()})
-    if options.output:
-        options.output.write_text(document + "\n")
-    print(document)
+    tell(figures, options.output)
 
 
 if __name__ == "__main__":
