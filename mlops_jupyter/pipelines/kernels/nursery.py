@@ -80,8 +80,7 @@ def begin_nursery() -> Nursery | None:
     """Start a nursery; None where processes cannot be forked safely."""
     if sys.platform != "linux":
         return None
-    sweep()
-    folder = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-")
+    folder = private_folder()
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         process = subprocess.Popen(
@@ -92,6 +91,12 @@ def begin_nursery() -> Nursery | None:
             start_new_session=True,
         )
     return Nursery(ours, process, folder, at_start(os.environ))
+
+
+def private_folder() -> str:
+    """Return a new folder of the user's alone; those of runs that were killed go."""
+    sweep()
+    return tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-")
 
 
 def sweep() -> None:

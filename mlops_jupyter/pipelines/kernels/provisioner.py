@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from jupyter_client.manager import AsyncKernelManager
@@ -11,12 +14,12 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 
 from mlops_jupyter.pipelines.kernels.forked import ForkedKernel, forked_kernel
+from mlops_jupyter.pipelines.kernels.nursery import private_folder
 from mlops_jupyter.pipelines.kernels.requests import ARGUMENTS, Request
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Mapping
-    from pathlib import Path
 
     from jupyter_client.connect import KernelConnectionInfo
 
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 OF_IPYKERNEL = ["-m", "ipykernel_launcher", "-f", "{connection_file}"]
 START = 120.0  # seconds that imports ahead may take
 FIRST_LOOK, LAST_LOOK = 0.005, 0.1
+LONGEST_ADDRESS = 100  # bytes of a socket's path; the system takes 103 or 107
 
 
 class WarmProvisioner(LocalProvisioner):
@@ -33,13 +37,15 @@ class WarmProvisioner(LocalProvisioner):
     nursery: socket.socket | None = None
     modules: tuple[str, ...] = ()
     forked: ForkedKernel | None = None
+    folder: str | None = None
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         """Fork the kernel, or get ready to start it."""
+        manager: Any = self.parent
         self.forked = await self.fork(kwargs)
         if self.forked is None:
+            self.listen_privately(manager)
             return await super().pre_launch(**kwargs)
-        manager: Any = self.parent
         manager.load_connection_file(self.forked.file)
         self.connection_info = manager.get_connection_info()
         return {**kwargs, "cmd": []}
@@ -52,6 +58,24 @@ class WarmProvisioner(LocalProvisioner):
         arguments = tuple(asked.get("extra_arguments", ()))
         request = Request(arguments, settings["env"], str(asked["cwd"]), self.modules)
         return await forked_kernel(self.nursery, request, START)
+
+    def listen_privately(self, manager: Any) -> None:
+        """Have the kernel listen on sockets in a folder of the user's, where that can be.
+
+        Of ports it is only known that they were free a second before the kernel takes them.
+        """
+        if os.name != "posix" or not is_ipykernel(self.kernel_spec):
+            return
+        self.folder = self.folder or private_folder()
+        address = str(Path(self.folder) / "kernel")
+        if len(os.fsencode(address)) <= LONGEST_ADDRESS:
+            manager.transport, manager.ip, manager.cache_ports = "ipc", address, False
+
+    async def cleanup(self, restart: bool = False) -> None:
+        """Remove what the kernel was given, once it has ended for good."""
+        await super().cleanup(restart)
+        if self.folder and not restart:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
         """Take the kernel that was forked, or start one."""

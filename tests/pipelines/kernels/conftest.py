@@ -89,6 +89,12 @@ class Notebooks:
         """Return the JSON that code prints in a new kernel."""
         return self.talk(lambda talk: talk.read(code), *warm, **where)
 
+    def read_on_ports(self, code: str) -> Any:
+        """Return the JSON that code prints in a new kernel that listens where Jupyter has it listen."""
+        manager = self.manager()
+        manager.provisioner.listen_privately = lambda _: None
+        return asyncio.run(talked(manager, lambda talk: talk.read(code)))
+
 
 def with_notebook(folder: Path) -> Path:
     notebook = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}

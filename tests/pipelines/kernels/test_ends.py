@@ -18,7 +18,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.pipelines.kernels.conftest import Notebooks
+    from tests.pipelines.kernels.conftest import Notebooks, Talk
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="kernels are forked on Linux alone")
 LIMIT = 60.0
@@ -132,3 +132,27 @@ def test_closing_leaves_nothing(forked: Notebooks):
     assert ended(warm)
     assert nursery.process.returncode == 0
     assert not Path(nursery.folder).exists()
+
+
+def test_a_kernel_that_starts_from_nothing_listens_privately_and_leaves_nothing(fresh: Notebooks):
+    async def seen(talk: Talk) -> tuple[str, Path]:
+        return talk.manager.transport, Path(talk.manager.ip).parent
+
+    transport, folder = fresh.talk(seen)
+    assert transport == "ipc"
+    assert folder.name.startswith("mlops-kernels-")
+    assert not folder.exists()
+
+
+def test_a_kernel_whose_folder_has_too_long_a_name_for_a_socket_takes_ports(
+    fresh: Notebooks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    long = tmp_path / ("long" * 30)
+    long.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(long))
+
+    async def seen(talk: Talk) -> tuple[str, str]:
+        return await talk.run("print(6 * 7)"), talk.manager.transport
+
+    assert fresh.talk(seen) == ("42\n", "tcp")
+    assert list(long.iterdir()) == []

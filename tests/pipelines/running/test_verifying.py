@@ -79,7 +79,7 @@ def test_a_pipeline_is_reproducible_when_all_of_its_steps_are(verified):
         "value": "DIFFERENT",
         "once": "FAILED",
         "never": "NOT RUN",
-    }
+    }, verified.steps
 
 
 @pytest.mark.parametrize(
