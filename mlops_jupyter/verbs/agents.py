@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Final, Literal
 
 from mlops_jupyter.errors import UsageError, did_you_mean
@@ -19,7 +20,11 @@ _ACTIONS: Final = ("status", "start", "stop", "run")
 
 
 @verb(stage="pipeline")
-def agent(action: Literal["status", "start", "stop", "run"] = "status") -> AgentReport:
+def agent(
+    action: Literal["status", "start", "stop", "run"] = "status",
+    *,
+    print_: Literal["systemd", "cron"] | None = None,
+) -> AgentReport:
     """Show what the agent did last and does next, and why something failed; start or stop it.
 
     The agent is one background process of this workspace on this machine, for what must go on when no
@@ -31,6 +36,8 @@ def agent(action: Literal["status", "start", "stop", "run"] = "status") -> Agent
     action : {"status", "start", "stop", "run"}
         ``start`` starts it if none lives, ``stop`` ends it while its runs go on; ``run``, in a shell, is the
         agent itself, in the foreground: for systemd or a container.
+    print_ : {"systemd", "cron"}, optional
+        Do nothing, and show what keeps it running on a machine with a scheduler of its own, reboots too.
 
     Returns
     -------
@@ -48,6 +55,7 @@ def agent(action: Literal["status", "start", "stop", "run"] = "status") -> Agent
     True
     """
     from mlops_jupyter.pipelines.scheduling import starting
+    from mlops_jupyter.pipelines.scheduling.printed import printed_agent
     from mlops_jupyter.pipelines.scheduling.status import agent_status
 
     if action not in _ACTIONS:
@@ -55,6 +63,8 @@ def agent(action: Literal["status", "start", "stop", "run"] = "status") -> Agent
     if action == "run" and in_notebook():
         raise UsageError("a notebook cannot be the agent", hint="%mlops agent start starts one beside it")
     store = ledger()
+    if print_:
+        return AgentReport(agent_status(store), printed_agent(store.workspace, sys.executable, print_))
     does: dict[str, Callable[[Workspace], object]] = {
         "start": starting.ensure_agent, "stop": starting.stop_agent, "run": starting.become_agent,
     }  # fmt: skip

@@ -30,7 +30,12 @@ def glance(store: Store) -> Overview:
     deployed = endpoints(store)
     unfinished = [record for record in list_versions(store) if record.state in _UNFINISHED]
     root = store.workspace.root
-    wanted = [*_attention(models, deployed, unfinished, shutil.disk_usage(root).free), *_of_schedules(store)]
+    ran = _last_runs(store)
+    wanted = [
+        *_attention(models, deployed, unfinished, shutil.disk_usage(root).free),
+        *_of_schedules(store),
+        *_of_runs(ran),
+    ]
     refresh_in_background(store.workspace)
     return Overview(
         str(root),
@@ -39,7 +44,7 @@ def glance(store: Store) -> Overview:
         tuple(wanted),
         size_of(root),
         shutil.disk_usage(root).free,
-        _last_runs(store),
+        ran,
     )
 
 
@@ -66,6 +71,16 @@ def _of_schedules(store: Store) -> Iterator[Attention]:
         yield Attention(f"schedule {firing.schedule} {firing.state.lower()}{why}", see)
     if status.is_needed:
         yield Attention("pipelines are scheduled and no agent runs", "mlops agent start")
+
+
+def _of_runs(ran: Sequence[RunRecord]) -> Iterator[Attention]:
+    """Yield the pipelines whose last run failed by hand; of what a schedule began, the schedule tells."""
+    for record in ran:
+        if record.state == "FAILED" and not record.cause.startswith("schedule"):
+            failed = ", ".join(step.name for step in record.steps if step.state == "FAILED")
+            yield Attention(
+                f"pipeline {record.pipeline} failed in {failed}", f"mlops pipeline show {record.id}"
+            )
 
 
 def _model(name: str, versions: Sequence[VersionRecord]) -> ModelGlance:

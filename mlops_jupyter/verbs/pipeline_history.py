@@ -186,6 +186,8 @@ def copy_notebook(executed: Path, into: Path) -> None:
 def clean(pipeline: PipelineName | None = None, *, keep: int = 20, older: str | None = None) -> RunsCleaned:
     """Remove old runs, their executed notebooks too, but none that a step's result stands on.
 
+    What ``verify`` kept goes as well.
+
     Parameters
     ----------
     pipeline : PipelineName, optional

@@ -70,6 +70,7 @@ def run(
     >>> mlops.pipeline.run(parameters={"month": 2}).values["train.auc"]  # doctest: +SKIP
     """
     from mlops_jupyter.pipelines.running.following import run_pipeline
+    from mlops_jupyter.pipelines.running.mirror import let_mirror_end
     from mlops_jupyter.verbs.pipeline_live import screen
 
     if jobs < 1:
@@ -89,6 +90,7 @@ def run(
         raise
     report = RunReport(record)
     shown.end(record, None if report.ok else report)
+    let_mirror_end(pipeline, record)
     refuse_failure(record)
     return report
 

@@ -168,9 +168,12 @@ class AgentReport(Result):
     ----------
     status : AgentStatus
         As it is found now.
+    printed : str
+        What keeps it running, for systemd or cron, when that was asked for.
     """
 
     status: AgentStatus
+    printed: str = ""
 
     @property
     def running(self) -> bool:
@@ -191,6 +194,9 @@ class AgentReport(Result):
 
     def blocks(self) -> Iterable[Block]:
         """Yield what went wrong, who it is, what it does, did and will do."""
+        if self.printed:
+            yield Code(self.printed)
+            return
         yield from self._troubles()
         if self.status.now:
             yield _firings(self.status.now, "Now")

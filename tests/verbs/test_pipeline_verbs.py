@@ -14,7 +14,7 @@ import pytest
 
 import mlops_jupyter as mlops
 from mlops_jupyter import cli
-from mlops_jupyter.errors import NotFoundError, UsageError
+from mlops_jupyter.errors import NotFoundError, StepError, UsageError
 from mlops_jupyter.pipelines.scheduling.schedules import planned, schedule
 from mlops_jupyter.pipelines.scheduling.starting import stop_agent
 from mlops_jupyter.serving.processes import wait_for_end
@@ -151,6 +151,23 @@ def test_what_is_printed_for_other_schedulers_changes_nothing(project):
     assert "nothing was changed here" in printed.headline
     assert mlops.pipeline.schedules().schedules == ()
     assert not mlops.agent().running
+
+
+def test_what_keeps_the_agent_running_is_printed_and_nothing_started(project):
+    printed = str(mlops.agent(print_="systemd"))
+    assert "Restart=always" in printed
+    assert f"--workspace {project / '.mlops'} --stays" in printed
+    assert "@reboot" in str(mlops.agent(print_="cron"))
+    assert not mlops.agent().running
+
+
+def test_a_pipeline_that_failed_by_hand_wants_attention_until_it_succeeds(project):
+    with pytest.raises(StepError):
+        mlops.pipeline.run(parameters={"bad": True})
+    run = mlops.pipeline.show().id
+    assert [each.remedy for each in mlops.overview().attention] == [f"mlops pipeline show {run}"]
+    mlops.pipeline.run()
+    assert mlops.overview().attention == ()
 
 
 def test_an_agent_is_started_and_stopped(project):

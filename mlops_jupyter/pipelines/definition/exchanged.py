@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 PACKAGE: Final = "mlops_jupyter"
 USUAL: Final = frozenset({"mlops", PACKAGE})
+TAKES: Final = "input"
 SETTINGS: Final = ("environ", "putenv", "path", "filterwarnings", "set_start_method")
 
 
@@ -45,28 +46,22 @@ class ValueCall:
 @functools.lru_cache(maxsize=512)
 def values_taken(code: tuple[str, ...]) -> tuple[ValueCall, ...]:
     """Return the values that code cells take by ``mlops.input("train.rows")``."""
-    return tuple(_calls(code, "input"))
+    return tuple(_calls(code))
 
 
-@functools.lru_cache(maxsize=512)
-def values_given(code: tuple[str, ...]) -> tuple[ValueCall, ...]:
-    """Return the values that code cells give by ``mlops.output("rows", …)``."""
-    return tuple(_calls(code, "output"))
-
-
-def _calls(code: Iterable[str], verb: str) -> Iterator[ValueCall]:
+def _calls(code: Iterable[str]) -> Iterator[ValueCall]:
     for at, source in enumerate(code, 1):
-        tree = tree_of(source) if verb in source else None
+        tree = tree_of(source) if TAKES in source else None
         for node in ast.walk(tree) if tree else ():
-            if isinstance(node, ast.Call) and _is_ours(dotted(node.func), verb) and node.args:
+            if isinstance(node, ast.Call) and _is_ours(dotted(node.func)) and node.args:
                 name = node.args[0]
                 if isinstance(name, ast.Constant) and isinstance(name.value, str):
                     yield ValueCall(name.value, at, len(node.args) > 1 or bool(node.keywords))
 
 
-def _is_ours(called: str, verb: str) -> bool:
+def _is_ours(called: str) -> bool:
     owner, _, last = called.rpartition(".")
-    return last == verb and owner in USUAL
+    return last == TAKES and owner in USUAL
 
 
 @functools.lru_cache(maxsize=512)

@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from mlops_jupyter.store.direct import reading, writing
 
@@ -54,7 +55,8 @@ def clean(
 ) -> Cleaned:
     """Remove old runs.
 
-    A run stays while the newest result of a step is from it, and while it goes on.
+    A run stays while the newest result of a step is from it, and while it goes on. What verifications kept
+    goes as well.
 
     Parameters
     ----------
@@ -73,7 +75,8 @@ def clean(
         needed = stood_on(connection, keep)
     gone = [run for run in old if run not in needed]
     folders = [folder for run in gone for folder in folders_of(store.workspace, run)]
-    freed = sum(remove(folder) for folder in [*folders, *orphans(store)])
+    folders += [*orphans(store), *verified(store.workspace, pipeline, older)]
+    freed = sum(map(remove, folders))
     with writing(store) as connection:
         connection.executemany("DELETE FROM pipeline_runs WHERE id = ?", [(run,) for run in gone])
         forget_digests(connection)
@@ -120,6 +123,14 @@ def folders_of(workspace: Workspace, run: str) -> list[Path]:
 def run_folders(workspace: Workspace) -> Iterator[Path]:
     """Yield the folder of every run."""
     yield from (workspace.root / "pipelines").glob("*/runs/*")
+
+
+def verified(workspace: Workspace, pipeline: str | None, older: timedelta | None) -> list[Path]:
+    """Return what verifications have left to be looked at, as far as it is old enough."""
+    before = time.time() - (older or timedelta()).total_seconds()
+    found = (workspace.root / "pipelines").glob("*/verified")
+    wanted = [folder for folder in found if pipeline in (None, unquote(folder.parent.name))]
+    return [folder for folder in wanted if folder.stat().st_mtime < before]
 
 
 def orphans(store: Kept) -> list[Path]:

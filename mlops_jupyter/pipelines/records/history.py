@@ -53,14 +53,6 @@ def save_step(store: Kept, run: str, step: StepRecord) -> None:
         write_step(connection, run, step)
 
 
-def save_run(store: Kept, record: RunRecord) -> None:
-    """Write down what is known of a run beside its steps and how it ended: its owner, for one."""
-    with writing(store) as connection:
-        connection.execute(
-            "UPDATE pipeline_runs SET record = ? WHERE id = ?", (text_of(record, IN_COLUMNS), record.id)
-        )
-
-
 def end_run(store: Kept, run: str, state: RunState, ended: datetime | None = None) -> RunRecord:
     """Write down how a run ended: of its steps, what still runs is stopped, and what waits is not run."""
     at = ended or datetime.now(UTC)

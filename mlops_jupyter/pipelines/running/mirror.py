@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Final
 from mlops_jupyter.pipelines.records.history import run_record
 from mlops_jupyter.store.direct import Ledger
 from mlops_jupyter.store.settings import settings
+from mlops_jupyter.store.workspace import open_workspace
 
 from .folders import run_folder
 
 if TYPE_CHECKING:
+    from mlops_jupyter.pipelines.definition.pipeline import Pipeline
     from mlops_jupyter.pipelines.records.run import RunRecord
     from mlops_jupyter.store.workspace import Workspace
 
@@ -92,6 +94,21 @@ def note_of(workspace: Workspace, record: RunRecord) -> str:
 def show_later(workspace: Workspace) -> None:
     """Show what is not shown yet, in a process that nobody waits for."""
     Mirror(workspace, "", settings().tracking_uri).close()
+
+
+def let_mirror_end(pipeline: Pipeline, record: RunRecord) -> None:
+    """Wait for the mirror of a run where nobody else would let it come to its end.
+
+    A container, or a unit of systemd, ends with its first process, and with it all that this has left behind.
+    """
+    ran = any(step.state != "SKIPPED" for step in record.steps)
+    if pipeline.mlflow and ran and first_process() in (os.getpid(), os.getppid()):
+        wait_for_mirror(open_workspace(), record.id)
+
+
+def first_process() -> int:
+    """Return the process with which a container ends, and which starts what systemd does."""
+    return 1
 
 
 def wait_for_mirror(workspace: Workspace, run: str, seconds: float = 60.0) -> RunRecord:

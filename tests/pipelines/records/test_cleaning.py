@@ -107,6 +107,16 @@ def test_a_folder_without_a_record_goes_when_it_is_old(project: Project):
     assert sorted(each.name for each in folder.parent.iterdir()) == ["new", folder.name]
 
 
+def test_what_verifications_kept_goes(project: Project):
+    project.step("train")
+    kept = folder_of(project.run()).parents[1] / "verified"
+    write(kept / "train.1.ipynb", "x" * 1000)
+    assert clean(project.store, pipeline="another").bytes == 0
+    assert clean(project.store, older=timedelta(days=1)).bytes == 0
+    assert clean(project.store, pipeline="delays").bytes == 1000
+    assert not kept.exists()
+
+
 def test_digests_of_files_that_are_gone_are_forgotten(project: Project):
     there = str(project.write("data.csv", "1"))
     rows = [(path, "content", "1", "2") for path in (there, "/nowhere/data.csv")]

@@ -25,7 +25,6 @@ from mlops_jupyter.pipelines.records.history import (
     open_runs,
     run_record,
     runs,
-    save_run,
     save_step,
     unmirrored,
 )
@@ -181,8 +180,7 @@ def test_a_skipped_step_is_shown_with_the_result_it_stands_on(ledger: Ledger):
 
 def test_runs_that_go_on_are_known_by_their_owner(ledger: Ledger):
     begin_run(ledger, a_run(1, state="SUCCEEDED"))
-    begin_run(ledger, run := a_run(2))
-    save_run(ledger, replace(run, owner={"pid": 7}))
+    begin_run(ledger, run := replace(a_run(2), owner={"pid": 7}))
     assert [(each.id, each.owner) for each in open_runs(ledger, "delays")] == [(run.id, {"pid": 7})]
     end_run(ledger, run.id, "FAILED")
     assert open_runs(ledger) == []

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
 from pathlib import Path
 
 import pytest
 
+from mlops_jupyter.pipelines.definition.reading import read_pipeline
 from mlops_jupyter.pipelines.records.history import run_record, unmirrored
-from mlops_jupyter.pipelines.running.mirror import note_of, show_later, wait_for_mirror
+from mlops_jupyter.pipelines.running.mirror import let_mirror_end, note_of, show_later, wait_for_mirror
 from mlops_jupyter.store.workspace import Workspace, open_workspace
 from tests.pipelines.running.conftest import Project
 
@@ -91,6 +93,16 @@ def test_a_run_is_shown_with_a_run_below_it_for_each_step_that_ran(run_before):
     }
     kept = json.loads(Path(mlflow.download_artifacts(whole.info.run_id, "environment.json")).read_text())
     assert "mlflow" in kept
+
+
+@pytest.mark.parametrize("first", ["this process", "its parent"])
+def test_the_first_process_of_a_container_waits_until_its_run_is_shown(pair, monkeypatch, first):
+    pid = os.getpid() if first == "this process" else os.getppid()
+    monkeypatch.setattr("mlops_jupyter.pipelines.running.mirror.first_process", lambda: pid)
+    monkeypatch.setenv("MLOPS_HOME", str(pair.workspace.root))
+    run = pair.run()
+    let_mirror_end(read_pipeline(pair.file), run)
+    assert run_record(pair.store, run.id).mlflow_run
 
 
 def test_a_run_that_mlflow_does_not_take_is_noted_and_shown_when_it_does(pair, monkeypatch):
