@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 SETTLED_NS = 2_000_000_000
 ABSENT = ""
+LARGE = 64 * 2**20  # bytes: what less has is read while nobody notices
 # records stay small where a folder holds a file for each of a million pictures
 LISTED = 1000
 # what tools leave beside data is no part of it
@@ -146,6 +147,18 @@ def contents(store: Kept) -> Iterator[Contents]:
         # to know it the next time is a convenience, on a full disk it can wait
         with suppress(MlopsError), writing(store) as connection:
             connection.executemany("INSERT OR REPLACE INTO file_digests VALUES (?, ?, ?, ?)", known.news)
+
+
+def read_large(store: Kept, folder: Path, names: Iterable[str]) -> None:
+    """Take the digests of large files ahead, so that who asks for them later need not wait.
+
+    Whatever goes wrong is told to who asks.
+    """
+    found = {each for name in names for each in files_of(folder, name)}
+    with suppress(OSError, MlopsError), contents(store) as known:
+        for each in found:
+            if (folder / each).stat().st_size >= LARGE:
+                known.file(folder / each)
 
 
 def identity(status: os.stat_result) -> str:

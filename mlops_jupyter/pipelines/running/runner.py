@@ -24,6 +24,7 @@ from mlops_jupyter.pipelines.execution.loading import load_papermill
 from mlops_jupyter.pipelines.execution.step_run import run_step
 from mlops_jupyter.pipelines.execution.surroundings import environment_of
 from mlops_jupyter.pipelines.kernels.supply import Kernels
+from mlops_jupyter.pipelines.records.contents import read_large
 from mlops_jupyter.store.direct import Ledger, connected
 from mlops_jupyter.store.workspace import Workspace
 
@@ -131,8 +132,11 @@ def follow(course: Course, asked: int, wakes: socket.socket) -> None:
 
 
 def work(job: StepJob, tell: Callable[[Progress], None], kernels: Kernels) -> Outcome:
-    """Run one job in the process of its own."""
-    return run_step(job, kernels, tell)
+    """Run one job in the process of its own, which reads large outputs, too: nobody waits for that here."""
+    outcome = run_step(job, kernels, tell)
+    if outcome.state == "SUCCEEDED":
+        read_large(Ledger(Workspace(job.workspace)), job.root, job.step.outputs)
+    return outcome
 
 
 def private_line() -> Line:

@@ -136,3 +136,20 @@ def test_a_run_that_has_nothing_to_do_imports_nothing_heavy(three):
         "numpy",
     }
     assert heavy.isdisjoint(said)
+
+
+def test_others_go_on_while_a_large_output_is_read(project):
+    project.notebook("large", "with open('large.bin', 'wb') as file: file.truncate(2 * 2**30)")
+    for name in ("one", "two", "three"):
+        project.notebook(name, "1")
+    project.pipeline(
+        {
+            "large": {"outputs": ["large.bin"]},
+            "one": {},
+            "two": {"after": ["one"]},
+            "three": {"after": ["two"]},
+        }
+    )
+    record = project.run()
+    assert record.step("three").ended < record.step("large").ended
+    assert len(record.step("large").outputs["large.bin"]) == 64
