@@ -304,5 +304,5 @@ class Gate:
     def _shadowed(self, variant: Variant, outcome: Outcome, seconds: float) -> None:
         self._count(variant, "shadow", outcome, seconds)
 
-    def _shadow_dropped(self, variant: Variant) -> None:
-        self.series(variant, "shadow").dropped(1)
+    def _shadow_dropped(self, variant: Variant, count: int) -> None:
+        self.series(variant, "shadow").dropped(count)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .router import Variant
 
     Answered = Callable[[Variant, Outcome, float], None]
+    Dropped = Callable[[Variant, int], None]
 
 log = logging.getLogger("model_server")
 
@@ -30,6 +31,7 @@ _TURN = 0.0005  # seconds of copies at a stretch
 _BUSY = 0.5  # of a processor: a worker that uses more has no time for shadows
 _SAVED = 0.005  # seconds of processor time that may be made use of later
 _LONGEST_PAUSE = 1.0
+_TOLD = 0.25  # seconds after which copies that were missed are counted
 _BUSY_SHARE = 200  # of the time goes by between two copies of a busy worker, measured by what one took
 
 
@@ -41,10 +43,11 @@ class Shadow:
     answered : callable
         Told of each outcome and its seconds, by variant.
     dropped : callable
-        Told of each copy that found the queue full.
+        Told, by variant, how many copies found the queue full: within a quarter of a second, for a sum is
+        counted in less time than each by itself.
     """
 
-    def __init__(self, answered: Answered, dropped: Callable[[Variant], None]) -> None:
+    def __init__(self, answered: Answered, dropped: Dropped) -> None:
         self._answered, self._dropped = answered, dropped
         self._queues: dict[int, _Queue] = {}
 
@@ -52,10 +55,10 @@ class Shadow:
         """Whether a small request can be copied to any of them; else it counts as dropped by all."""
         for variant in variants:
             queue = self._queues.get(variant.slot)
-            if queue is None or not queue.full:
+            if queue is None or queue.open:
                 return True
         for variant in variants:
-            self._dropped(variant)
+            self._queues[variant.slot].miss()
         return False
 
     def copy(self, call: Call, variants: Sequence[Variant]) -> None:
@@ -63,9 +66,9 @@ class Shadow:
         for variant in variants:
             queue = self._queues.get(variant.slot)
             if queue is None:
-                queue = self._queues[variant.slot] = _Queue(variant, self._answered)
+                queue = self._queues[variant.slot] = _Queue(variant, self._answered, self._dropped)
             if not queue.add(call):
-                self._dropped(variant)
+                queue.miss()
 
 
 class _SpareTime:
@@ -87,26 +90,38 @@ class _Queue:
     """What waits for one shadow variant: one that hangs keeps no other from its copies.
 
     A busy worker has time for a sample of the copies alone: a shadow is to take little from who is answered.
+
+    Attributes
+    ----------
+    open : bool
+        Whether there is room for a small copy.
     """
 
-    def __init__(self, variant: Variant, answered: Answered) -> None:
-        self._variant, self._answered = variant, answered
+    def __init__(self, variant: Variant, answered: Answered, dropped: Dropped) -> None:
+        self._variant, self._answered, self._dropped = variant, answered, dropped
+        self.open, self._missed = True, 0
         self._spare = _SpareTime()
         self._waiting: deque[Call] = deque()
         self._bytes = 0
         self._called = False
         self._tasks: set[asyncio.Task[None]] = set()
 
-    @property
-    def full(self) -> bool:
-        """Whether there is no room for any copy."""
-        return len(self._waiting) >= MOST_WAITING
+    def miss(self) -> None:
+        """Count a copy for which there is no room."""
+        self._missed += 1
+        if self._missed == 1:
+            asyncio.get_running_loop().call_later(_TOLD, self._tell_missed)
+
+    def _tell_missed(self) -> None:
+        missed, self._missed = self._missed, 0
+        self._dropped(self._variant, missed)
 
     def add(self, call: Call) -> bool:
         """Let a copy wait; false when there is no room for it."""
-        if self.full or (self._waiting and self._bytes + len(call.body) > MOST_BYTES):
+        if not self.open or (self._waiting and self._bytes + len(call.body) > MOST_BYTES):
             return False
         self._waiting.append(call)
+        self.open = len(self._waiting) < MOST_WAITING
         self._bytes += len(call.body)
         if not self._called:
             self._call_next(PAUSE)
@@ -136,6 +151,7 @@ class _Queue:
         return min(_LONGEST_PAUSE, (perf_counter() - begun) * _BUSY_SHARE)
 
     def _next(self, call: Call) -> None:
+        self.open = True
         self._bytes -= len(call.body)
         begun = perf_counter()
         outcome = self._row(call, begun)

@@ -24,7 +24,7 @@ from .packing import unpack
 from .pieces import step_aside
 from .results import ResultArrays
 from .ring import ROLES, RingRows
-from .slabs import Filled
+from .slabs import BLOCK_ROWS, Filled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -87,7 +87,11 @@ class Entries:
         Raises whatever Python, NumPy or Arrow say of an entry that has not the form of the schema.
         """
         if entries and isinstance(entries[0], RingRows | Filled):  # which comes alone
-            yield self._of_ring(entries[0]) if isinstance(entries[0], RingRows) else entries[0]
+            if isinstance(entries[0], Filled):
+                yield entries[0]
+                return
+            yield self._of_ring(entries[0])
+            self._teach_block(entries[0])
             return
         packed, others = _parted(entries)
         if packed:
@@ -179,6 +183,12 @@ class Entries:
                 laid = self._of_blocks(tuple((value,) for value in entry))
                 slabs.learn(entry, laid, self._messages)
 
+    def _teach_block(self, rows: RingRows) -> None:
+        """Have blocks of rows be laid out where they are answered."""
+        if self._slabs is not None and self._slabs.wants_block(rows):
+            block = rows.first(BLOCK_ROWS)
+            self._slabs.learn_block(block, self._of_ring(block), self._messages)
+
     def _of_packed(self, entries: Sequence[Packed]) -> pa.RecordBatch:
         import pyarrow as pa
 
@@ -206,7 +216,8 @@ class Entries:
         ]
         # no feature is missing, or the row were no ordinary one
         features, predictions = (rows.features,), self._results.predictions([rows.labels], count)
-        return Laid(count, [*request, features, *predictions, *_tables([rows.scores])])
+        whole = self._slabs is not None and len(self._slabs) > 0
+        return Laid(count, [*request, features, *predictions, *_tables([rows.scores])], whole)
 
     def _request(self, said: Sequence[Any], rows: int) -> list[pa.Array]:
         """Return the columns of the request, but for the number of the row."""

@@ -115,13 +115,13 @@ class Journal:
         self._backlog.shut()
 
     @property
-    def _takes(self) -> list[Callable[[], list[Any]]]:
-        """What takes entries out of each place where some wait."""
-        return [*map(_taking, self._others), self._backlog.take]
+    def _places(self) -> list[tuple[Ring | Slabs | Backlog[Any], Callable[[], list[Any]]]]:
+        """Where entries wait, and what takes some out of there."""
+        return [*((other, _taking(other)) for other in self._others), (self._backlog, self._backlog.take)]
 
     @property
     def _crowded(self) -> bool:
-        return self._backlog.crowded or any(other.crowded for other in self._others)
+        return any(place.crowded for place, _ in self._places)
 
     def _wait(self, took: float) -> None:
         if not self._crowded:
@@ -131,14 +131,14 @@ class Journal:
     def _write_waiting(self, converter: Converter, files: StreamFiles) -> float:
         """Write what waits now, and return how many seconds the last part of it took."""
         took = 0.0
-        for take in self._takes:
+        for place, take in self._places:
             while time.monotonic() < self._until and (entries := take()):
                 begun = time.perf_counter()
                 self._write(entries, converter, files)
                 for other in self._others:
                     other.give_back()
                 took = time.perf_counter() - begun
-                if not self._closing and not self._crowded:
+                if not self._closing and not place.crowded:
                     break
         return took
 
@@ -185,7 +185,7 @@ class Journal:
         self._say(f"captured requests {why}; they are dropped ({self.dropped} so far)")
 
     def _lose_all(self) -> None:
-        for take in self._takes:
+        for _, take in self._places:
             while entries := take():
                 self._lost += _rows_in(entries)
 

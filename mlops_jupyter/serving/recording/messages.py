@@ -42,10 +42,13 @@ class Laid:
         How many.
     columns : sequence of pyarrow.Array or tuple of ndarray
         In the order of the schema; no array is a part of another one.
+    whole : bool
+        Whether it ends with a block of the disk however small it is: large ones come behind it.
     """
 
     rows: int
     columns: Sequence[pa.Array | Tables]
+    whole: bool = False
 
     @property
     def num_rows(self) -> int:
@@ -98,7 +101,7 @@ class MessageWriter:
         room = -(-sizes // ALIGNED) * ALIGNED
         starts = np.cumsum(room) - room
         end = len(self._head) + int(room.sum())
-        size = end + -(offset + end) % BLOCK if end >= LEAST else end
+        size = end + -(offset + end) % BLOCK if end >= LEAST or laid.whole else end
         self._describe(laid.rows, nulls, sizes, starts, size)
         first = offset % BLOCK  # as in the file, so that blocks of one are blocks of the other
         memory = self._memory_of(first + size)

@@ -98,7 +98,7 @@ class Recorder:
         usual = journal(writer, slabs)
         self.record = packing(layout, usual.add if slabs is None else _adding(slabs, usual.add))
         self._replaying = lambda: packing(layout, journal(f"{REPLAYED}{writer}").add)
-        ring = make_ring(contract, layout, usual.awake)
+        ring = make_ring(contract, layout, usual.awake, slabs)
         if ring is not None:
             usual.write_also(ring)
             self.record_row = ring.add

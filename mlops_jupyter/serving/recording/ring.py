@@ -5,25 +5,31 @@ that no cache holds, and are freed by another processor than made them; that cos
 is done for a prediction. Here a row is a few hundred bytes copied to their place in a block that is made
 once, and only texts of unknown length are kept beside it. One thread adds and one takes, and neither waits:
 each moves a mark of its own, after it is done with the bytes.
+
+Where many rows come, who adds lays them out for the disk itself, while they are at hand, and begins at the
+same place again: see `slabs`.
 """
 
 from __future__ import annotations
 
 import struct
+import threading
 from dataclasses import dataclass
 from time import time_ns
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from .slabs import BLOCK_ROWS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from threading import Event
 
     from numpy.typing import NDArray
 
     from ..router import Contract
     from .layout import Layout
+    from .slabs import Slabs
 
 CROWD = 4096  # rows worth waking the writer for
 MOST = 8192
@@ -84,6 +90,13 @@ class RingRows:
     def __len__(self) -> int:
         return len(self.times)
 
+    def first(self, count: int) -> RingRows:
+        """Return so many of them."""
+        return RingRows(
+            self.ids[:count], self.units[:count], self.roles[:count], self.labels[:count], self.times[:count],
+            self.seconds[:count], self.features[:, :count], self.scores[:, :count],
+        )  # fmt: skip
+
 
 class Ring:
     """The rows of one version that wait.
@@ -96,9 +109,17 @@ class Ring:
         The classes that an answer is one of; None when it is a number of its own.
     awake : Event
         Set when there is a crowd.
+    slabs : Slabs, optional
+        Take whole blocks of rows.
     """
 
-    def __init__(self, layout: Layout, labels: tuple[Any, ...] | None, awake: Event) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        labels: tuple[Any, ...] | None,
+        awake: threading.Event,
+        slabs: Slabs | None = None,
+    ) -> None:
         self._features, self._scores = len(layout.features), sum(map(len, layout.scores))
         self._labels, self._awake = labels, awake
         self._array = _array(labels or ())
@@ -106,10 +127,11 @@ class Ring:
         self._room = max(1, min(MOST, MOST_BYTES // self._row))
         self._crowd = max(1, min(CROWD, self._room // 4))
         self._bytes = bytearray(self._row * self._room)
+        self._slabs, self._marks = slabs, threading.Lock()
         self._units: dict[int, str] = {}  # of those rows that have one
         self._added = self._taken = 0  # rows since the beginning
         self._out = 0  # rows that were taken, and may not be written over yet
-        self._whole = True
+        self._whole, self._laid_out = True, False
         self.refused = 0
         self.add = self._adding()
 
@@ -121,6 +143,7 @@ class Ring:
         codes: Mapping[Any, Any] | None = _codes(self._labels)
         roles = {role: number for number, role in enumerate(ROLES)}
         width, units, awake = 8 * self._scores, self._units, self._awake
+        last = BLOCK_ROWS - 1 if self._slabs is not None and crowd > BLOCK_ROWS else -1
 
         def add(
             prediction_id: str, unit: str, role: str, seconds: float, label: Any, values: bytes, scores: bytes
@@ -140,11 +163,30 @@ class Ring:
             if unit:
                 units[added] = unit
             self._added = added + 1
-            if waiting == crowd:
+            if waiting == last:
+                self._lay_out()
+            elif waiting == crowd:
                 awake.set()
             return True
 
         return add
+
+    def _lay_out(self) -> None:
+        """Hand a block of rows on, if that is all there is; otherwise they are taken by and by."""
+        if self._slabs is None or not self._marks.acquire(blocking=False):
+            return
+        try:
+            if self._out or self._added - self._taken != BLOCK_ROWS:
+                return
+            first = self._taken % self._room
+            if first + BLOCK_ROWS <= self._room and self._slabs.add_block(
+                self._rows(first, BLOCK_ROWS, tuple(self._units.values()))
+            ):
+                self._units.clear()
+                self._added = self._taken = 0
+                self._laid_out = True
+        finally:
+            self._marks.release()
 
     def __len__(self) -> int:
         return self._added - self._taken - self._out
@@ -161,28 +203,34 @@ class Ring:
     def take(self) -> RingRows | None:
         """Return what waits, oldest first, up to the end of the ring's memory; None when nothing does.
 
-        The rows before are given back.
+        The rows before are given back. Those of a block that is just filling are left until the next time.
         """
         self.give_back()
-        first = self._taken % self._room
-        count = min(len(self), self._room - first)
-        if not count:
-            return None
-        view = np.frombuffer(self._bytes, np.int64, count * self._row // 8, first * self._row)
-        self._out = count
-        return self._rows(view.reshape(count, -1))
+        with self._marks:
+            filling, self._laid_out = self._laid_out and self._whole, False
+            if filling and not self.crowded:
+                return None
+            first = self._taken % self._room
+            self._out = min(len(self), self._room - first)
+            if not self._out:
+                return None
+            return self._rows(first, self._out, self._units_of(range(self._taken, self._taken + self._out)))
 
     def give_back(self) -> None:
         """Let the rows that were taken be written over."""
-        count, self._out = self._out, 0
-        self._taken += count
+        with self._marks:
+            count, self._out = self._out, 0
+            self._taken += count
 
-    def _rows(self, table: NDArray[np.int64]) -> RingRows:
+    def _rows(self, first: int, count: int, units: Sequence[str]) -> RingRows:
         end = _WORDS + self._features
+        table = np.frombuffer(self._bytes, np.int64, count * self._row // 8, first * self._row).reshape(
+            count, -1
+        )
         columns = table.T
         return RingRows(
             ids=table[:, 4:_WORDS].copy().view(np.uint8),
-            units=self._units_of(range(self._taken, self._taken + len(table))),
+            units=units,
             roles=columns[2],
             labels=self._told(columns[3].copy()),
             times=columns[0],
@@ -203,7 +251,9 @@ class Ring:
         return told
 
 
-def make_ring(contract: Contract, layout: Layout, awake: Event) -> Ring | None:
+def make_ring(
+    contract: Contract, layout: Layout, awake: threading.Event, slabs: Slabs | None = None
+) -> Ring | None:
     """Return a ring for a version whose rows are doubles, answered with one label; None for any other."""
     plain = all(each.treatment == "plain" and each.type == "double" for each in layout.features)
     outputs = contract.schema["output"]["outputs"]
@@ -212,7 +262,7 @@ def make_ring(contract: Contract, layout: Layout, awake: Event) -> Ring | None:
     classes = outputs[0]["classes"]
     if classes is None and layout.predictions[0].type != "double":
         return None
-    return Ring(layout, None if classes is None else tuple(classes), awake)
+    return Ring(layout, None if classes is None else tuple(classes), awake, slabs)
 
 
 def _array(labels: tuple[Any, ...]) -> NDArray[Any]:

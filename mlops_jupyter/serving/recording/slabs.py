@@ -1,4 +1,4 @@
-"""Answers to requests of many rows, laid out as messages of the stream where they were answered.
+"""Answers to requests of many rows, and many answers of one, laid out as messages where they were answered.
 
 What is captured of such a request is as large as the request. Kept as it came until a thread has time for it,
 it takes fresh memory for each of the next requests, and what that thread does with it keeps the interpreter
@@ -7,7 +7,8 @@ again and again, while the values are still at hand, is a tenth of it: the threa
 
 Callers with many rows send as many again and again. So all that stands around the values is taken from an
 `Image`, which the writing thread makes when a second request of as many rows comes; what has none goes the
-way of all others.
+way of all others. Requests of one row become a message when a `BLOCK` of them is together: what one processor
+has written another reads slowly, and makes slow to be written again.
 """
 
 from __future__ import annotations
@@ -33,11 +34,14 @@ if TYPE_CHECKING:
     from .entries import Entry
     from .layout import Layout
     from .messages import Laid, MessageWriter
+    from .ring import RingRows
 
     Key = tuple[int, str, int]  # rows, role, characters of the prediction id
     Bytes = NDArray[np.uint8]
+    Fill = Callable[[Bytes], None]
 
 ROOM = 2 * 2**20  # bytes of a slab
+BLOCK_ROWS = 512  # requests of one row in a message: a few ten microseconds' work
 _SLABS = 3  # one is filled, one is written, and the disk may be a little behind
 _MOST_IMAGES = 16
 _ID = 32  # characters of a prediction id
@@ -90,6 +94,16 @@ class Image:
         else:
             self._put(memory[self.scores :], table)
 
+    def fill_block(self, memory: Bytes, rows: RingRows) -> None:
+        """Write the message of answered requests of one row each."""
+        memory[: len(self.before)] = self.before
+        memory[self.ids : self.ids + _ID * self.rows].reshape(-1, _ID)[:] = rows.ids
+        np.floor_divide(rows.times, 1000, out=self._values(memory, self.times, np.int64))
+        self._values(memory, self.seconds, np.float64)[:] = rows.seconds
+        self._put(memory[self.features : self.labels], rows.features.T)
+        self._put(memory[self.labels : self.scores], rows.labels.reshape(-1, 1))  # type: ignore[union-attr]
+        self._put(memory[self.scores :], rows.scores.T)
+
     def _values(self, memory: Bytes, at: int, dtype: Any) -> NDArray[Any]:
         return memory[at : at + _WIDE * self.rows].view(dtype)
 
@@ -97,7 +111,7 @@ class Image:
         """Write a block of shape (rows, columns) column by column, and zeros behind each."""
         room = -(-_WIDE * self.rows // ALIGNED) * ALIGNED
         size = room * block.shape[1]
-        places = memory[:size].view(block.dtype).reshape(block.shape[1], -1)
+        places = memory[:size].view(block.dtype).reshape(block.shape[1], room // _WIDE)
         places[:, : self.rows] = block.T
         places[:, self.rows :] = 0
         memory[size:] = 0
@@ -140,15 +154,15 @@ class Filled:
         self._last: tuple[int, Image] | None = None
         self.num_rows = self._requests = self._size = 0
 
-    def add(self, image: Image, entry: Entry) -> bool:
-        """Add a request; false when there is no room for it."""
+    def add(self, image: Image, fill: Fill, requests: int) -> bool:
+        """Add the message of so many requests; false when there is no room for it."""
         if self._size + image.size > ROOM:
             return False
-        image.fill(self._memory[self._size : self._size + image.size], entry)
+        fill(self._memory[self._size : self._size + image.size])
         self._last = self._size, image
         self._size += image.size
         self.num_rows += image.rows
-        self._requests += 1
+        self._requests += requests
         return True
 
     def message(self, offset: int) -> memoryview:
@@ -192,6 +206,7 @@ class Slabs:
         self.wake: Callable[[], None] = lambda: None
         self._lock, self._shut = threading.Lock(), False
         self._images: dict[Key, Image] = {}
+        self._block_images: dict[int, Image] = {}
         self._seen: Key | None = None
         self._free = [Filled() for _ in range(_SLABS)]
         self._filling: Filled | None = None
@@ -206,7 +221,23 @@ class Slabs:
         if image is None or not self._lock.acquire(blocking=False):
             return False
         try:
-            return not self._shut and self._add(image, entry)
+            return not self._shut and self._add(image, lambda memory: image.fill(memory, entry), 1)
+        finally:
+            self._lock.release()
+
+    def add_block(self, rows: RingRows) -> bool:
+        """Add a block of requests of one row; false, nothing having happened, where they must wait."""
+        image, labels = self._block_images.get(int(rows.roles[0])), rows.labels
+        if image is None or (rows.roles != rows.roles[0]).any() or not isinstance(labels, np.ndarray):
+            return False
+        if _any_missing(labels) or (self._scores and _any_missing(rows.scores)):
+            return False
+        if (rows.units and not self._no_unit) or not self._lock.acquire(blocking=False):
+            return False
+        try:
+            return not self._shut and self._add(
+                image, lambda memory: image.fill_block(memory, rows), len(rows)
+            )
         finally:
             self._lock.release()
 
@@ -226,16 +257,16 @@ class Slabs:
         missing = (self._nullable and _any_missing(rows)) or (scored and _any_missing(table))
         return None if missing or _any_missing(labels) else image
 
-    def _add(self, image: Image, entry: Entry) -> bool:
+    def _add(self, image: Image, fill: Fill, requests: int) -> bool:
         if self._filling is not None:
-            if self._filling.add(image, entry):
+            if self._filling.add(image, fill, requests):
                 return True
             self._full.append(self._filling)
             self._filling = None
             self.wake()
         if self._free:  # else the disk is behind
             self._filling = self._free.pop()
-        return self._filling is not None and self._filling.add(image, entry)
+        return self._filling is not None and self._filling.add(image, fill, requests)
 
     # of the one that writes
 
@@ -261,6 +292,18 @@ class Slabs:
         if len(self._images) >= _MOST_IMAGES:
             self._images = {}
         self._images[_key(entry)] = image
+
+    def wants_block(self, rows: RingRows) -> bool:
+        """Whether blocks like the first of these rows should have an image."""
+        first = rows.roles[:BLOCK_ROWS]
+        alike = len(first) == BLOCK_ROWS and bool((first == first[0]).all())
+        return alike and int(first[0]) not in self._block_images and (self._no_unit or not rows.units)
+
+    def learn_block(self, rows: RingRows, laid: Laid, writer: MessageWriter) -> None:
+        """Make an image of blocks like this one; the arguments are those of `learn`."""
+        image = make_image(writer, laid, self._features)
+        if image.size <= ROOM:
+            self._block_images[int(rows.roles[0])] = image
 
     def __len__(self) -> int:
         return sum(map(len, self._full)) + (len(self._filling) if self._filling is not None else 0)

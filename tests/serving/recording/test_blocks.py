@@ -1,0 +1,236 @@
+"""Answers of one row each, laid out in blocks by who answers: in the files as all others are."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from mlops_jupyter.capture.files import captured_files
+from mlops_jupyter.serving.options import Options
+from mlops_jupyter.serving.recording import slabs as slabs_module
+from mlops_jupyter.serving.recording.entries import Entries
+from mlops_jupyter.serving.recording.layout import make_layout
+from mlops_jupyter.serving.recording.ring import make_ring
+from mlops_jupyter.serving.recording.slabs import BLOCK_ROWS, make_slabs
+from mlops_jupyter.serving.recording.streams import StreamFiles
+from tests.serving.recording.samples import captured, column, contract, output
+
+ABOUT = {"model": "delays", "version": "1.2.0", "digest": "d"}
+NUMBERS = [column("distance"), column("hour"), column("day")]
+CLASSES = contract(NUMBERS, [output(classes=(3, 7))])
+VALUES = contract(NUMBERS, [output("delay", "double", None)], probabilities=False)
+TEXTS = contract(NUMBERS, [output("late", "string", ("no", "yes"))])
+
+
+class Writing:
+    """What the thread of a journal has, by hand; with `blocks` or as if there were none."""
+
+    def __init__(self, folder, of=CLASSES, *, blocks=True, **options):
+        layout = make_layout(of, Options(**options))
+        self.slabs = make_slabs(of, layout) if blocks else None
+        self.ring = make_ring(of, layout, threading.Event(), self.slabs)
+        self.entries = Entries(layout, ABOUT, None, self.slabs)
+        self.files = StreamFiles(folder / "capture" / "1.2.0-0123", "w", self.entries.schema)
+        self.folder, self.of = folder, of
+
+    def add(self, first, count=BLOCK_ROWS, *, unit="", role="stable", scores=None):
+        for number in range(first, first + count):
+            features = np.array([number, -number, 0.5])
+            if self.of is VALUES:
+                label, score = number / 3, b""
+            else:
+                score = np.array([0.25, 0.75] if scores is None else scores).tobytes()
+                label = ((3, 7) if self.of is CLASSES else ("no", "yes"))[number % 2]
+            assert self.ring.add(f"{number:032}", unit, role, number / 1e6, label, features.tobytes(), score)
+
+    def write_ring(self):
+        while (rows := self.ring.take()) is not None:
+            self.write(rows)
+
+    def write_slabs(self):
+        while self.slabs is not None and (filled := self.slabs.take()) is not None:
+            self.write(filled)
+
+    def write(self, taken):
+        for batch in self.entries.batches([taken]):
+            self.files.append(batch)
+
+    def learnt(self):
+        """Be one whose blocks are laid out."""
+        self.add(0)
+        self.write_ring()
+        return self
+
+    def read(self):
+        self.files.close()
+        return captured(self.folder).drop_columns("time").to_pylist()
+
+
+@pytest.fixture
+def writing(tmp_path):
+    return Writing(tmp_path).learnt()
+
+
+@pytest.mark.parametrize("of", [CLASSES, VALUES])
+@pytest.mark.parametrize("blocks", [1, 3, 40])
+def test_they_are_found_as_if_they_had_gone_the_other_way(tmp_path, of, blocks):
+    laid, usual = Writing(tmp_path / "laid", of).learnt(), Writing(tmp_path / "usual", of, blocks=False)
+    usual.add(0)
+    usual.write_ring()
+    for number in range(1, blocks + 1):
+        laid.add(number * BLOCK_ROWS)
+        assert len(laid.ring) == 0
+        if number % 5 == 0:
+            laid.write_slabs()
+        usual.add(number * BLOCK_ROWS)
+        usual.write_ring()
+    laid.write_slabs()
+    assert laid.read() == usual.read()
+
+
+def test_their_times_are_when_they_were_answered(writing):
+    begun = time.time()
+    writing.add(BLOCK_ROWS)
+    ended = time.time()
+    writing.write_slabs()
+    writing.files.close()
+    times = [moment.timestamp() for moment in captured(writing.folder)["time"].to_pylist()[BLOCK_ROWS:]]
+    assert begun - 1e-5 <= times[0] <= times[-1] <= ended
+    assert times == sorted(times)
+
+
+def test_a_kind_is_learnt_from_the_first_whole_block_that_is_written(tmp_path):
+    writing = Writing(tmp_path)
+    writing.add(0, BLOCK_ROWS - 1)
+    writing.write_ring()
+    writing.add(0)
+    assert len(writing.ring) == BLOCK_ROWS
+    writing.write_ring()
+    writing.add(0)
+    assert (len(writing.ring), len(writing.slabs)) == (0, BLOCK_ROWS)
+    writing.add(0, role="candidate")
+    assert (len(writing.ring), len(writing.slabs)) == (BLOCK_ROWS, BLOCK_ROWS)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"unit": "somebody"}, {"role": "candidate"}, {"scores": [np.nan, 0.5]}],
+    ids=lambda it: next(iter(it)),
+)
+def test_a_block_with_something_else_in_it_goes_the_way_of_all_others(writing, other):
+    writing.add(1000, 100)
+    writing.add(1100, 1, **other)
+    writing.add(1101, BLOCK_ROWS - 101)
+    assert (len(writing.ring), len(writing.slabs)) == (BLOCK_ROWS, 0)
+    writing.write_ring()
+    (row,) = [row for row in writing.read() if row["prediction_id"] == f"{1100:032}"]
+    assert row["unit"] == other.get("unit")
+    assert row["variant"] == other.get("role", "stable")
+
+
+def test_models_that_answer_in_words_are_captured_the_usual_way(tmp_path):
+    writing = Writing(tmp_path, TEXTS)
+    assert writing.slabs is None
+    writing.add(0)
+    writing.write_ring()
+    assert len(writing.read()) == BLOCK_ROWS
+
+
+def test_units_that_are_not_kept_are_no_hindrance(tmp_path):
+    writing = Writing(tmp_path, unit="field:other", capture_masked=("other",)).learnt()
+    writing.add(BLOCK_ROWS, unit="somebody")
+    assert (len(writing.ring), len(writing.slabs)) == (0, BLOCK_ROWS)
+    writing.add(2 * BLOCK_ROWS, 1)
+    writing.write_slabs()
+    writing.ring.take()  # the first look leaves a block that is filling
+    writing.write_ring()
+    assert {row["unit"] for row in writing.read()} == {None}
+
+
+def test_a_block_that_fills_while_others_are_written_waits(writing):
+    writing.add(BLOCK_ROWS, 100)
+    taken = writing.ring.take()
+    writing.add(BLOCK_ROWS + 100, BLOCK_ROWS - 100)
+    assert (len(writing.ring), len(writing.slabs)) == (BLOCK_ROWS - 100, 0)
+    writing.write(taken)
+    writing.write_ring()
+    assert [row["prediction_id"] for row in writing.read()] == [f"{i:032}" for i in range(2 * BLOCK_ROWS)]
+
+
+def test_rows_of_a_block_that_is_filling_are_written_at_the_next_look_at_the_latest(writing):
+    writing.add(0)
+    writing.add(0, 10)
+    assert writing.ring.take() is None
+    assert len(writing.ring.take()) == 10
+    writing.ring.give_back()
+    writing.add(0)
+    writing.add(0, 10)
+    writing.ring.shut()
+    assert len(writing.ring.take()) == 10
+
+
+def test_when_the_disk_is_behind_they_wait_and_what_finds_no_room_is_counted(writing):
+    blocks = 0
+    while len(writing.ring) == 0:
+        blocks += 1
+        writing.add(blocks * BLOCK_ROWS)
+    added = (blocks + 1) * BLOCK_ROWS
+    assert blocks > 4
+    writing.add(added, 9000)
+    lost = writing.ring.refused
+    assert lost > 0
+    writing.write_slabs()
+    writing.write_ring()
+    assert len(writing.read()) == added + 9000 - lost
+
+
+def test_blocks_larger_than_a_slab_are_not_learnt(tmp_path, monkeypatch):
+    monkeypatch.setattr(slabs_module, "ROOM", 2**14)
+    writing = Writing(tmp_path).learnt()
+    writing.add(0)
+    assert len(writing.ring) == BLOCK_ROWS
+
+
+def test_nothing_is_lost_or_written_twice_while_one_adds_and_one_takes(tmp_path):
+    writing, ended = Writing(tmp_path).learnt(), threading.Event()
+    chance = random.Random(0)
+
+    def take():
+        while not ended.is_set():
+            writing.write_slabs()
+            if chance.random() < 0.3 and (rows := writing.ring.take()) is not None:
+                writing.write(rows)
+                writing.ring.give_back()
+
+    thread = threading.Thread(target=take)
+    thread.start()
+    for number in range(1, 101):
+        writing.add(number * BLOCK_ROWS, BLOCK_ROWS)
+        time.sleep(0.0005)
+    ended.set()
+    thread.join()
+    writing.ring.shut()
+    writing.write_ring()
+    writing.write_slabs()
+    rows = writing.read()
+    assert writing.ring.refused == 0
+    assert sorted(row["prediction_id"] for row in rows) == [f"{i:032}" for i in range(101 * BLOCK_ROWS)]
+    assert all(row["hour"] == -row["distance"] == -float(row["prediction_id"]) for row in rows)
+
+
+def test_a_recorder_writes_all_that_comes_in_blocks(make_recorder, tmp_path):
+    recorder = make_recorder(CLASSES)
+    scores, features = np.array([0.25, 0.75]).tobytes(), np.arange(3.0).tobytes()
+    count = 40 * BLOCK_ROWS + 77
+    for number in range(count):
+        assert recorder.record_row(f"{number:032}", "", "stable", 0.001, 3, features, scores)
+        deadline = time.monotonic() + 10
+        while number == BLOCK_ROWS + 1 and not captured_files(tmp_path) and time.monotonic() < deadline:
+            time.sleep(0.05)  # by then it is known what they look like
+    recorder.close(20)
+    assert recorder.dropped == 0
+    assert sorted(captured(tmp_path)["prediction_id"].to_pylist()) == [f"{i:032}" for i in range(count)]
