@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 
 NOTHING_SKIPS = os.environ.get("MLOPS_NOTHING_SKIPS") == "1"
+
+
+def pytest_configure():
+    """Heed Ctrl-C, as does what is started here: what a shell runs in the background ignores it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True, scope="session")

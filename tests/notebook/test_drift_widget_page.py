@@ -24,7 +24,7 @@ def page(browser):
     page = browser.new_page(viewport={"width": 1100, "height": 1200})
     wrong = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.set_default_timeout(5000)
+    page.set_default_timeout(60_000)
     open_page(page)
     yield page
     page.close()

