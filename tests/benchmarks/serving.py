@@ -94,6 +94,13 @@ def show(title: str, rounds: Rounds) -> None:
         print(f"{name:36}{cpu:10.1f}{rate:12.1f}{middle:10.3f}{tail:10.3f}{noted}", flush=True)
 
 
+def show_cost(rounds: Rounds, what: str, dearer: str, cheaper: str) -> None:
+    """Print what something takes away of the rate, and between which values half of the rounds lie."""
+    low, high = rounds.half(dearer, cheaper, "per_second")
+    middle = rounds.ratio(dearer, cheaper, "per_second")
+    print(f"{what} costs {1 - middle:.1%} of the rate (half of the rounds: {1 - high:.1%} to {1 - low:.1%})")
+
+
 def against(rounds: Rounds, figure: str, name: str, mine: str = OURS) -> Figures:
     """Return our figure by that of the best peer: as they are, and with those that were told to batch."""
     peers = [other for other in rounds.names if other in ALL]
@@ -114,6 +121,12 @@ def one_row(plan: Plan, settings: dict[str, Contender], bare: Contender) -> Figu
     servers = [bare, *(settings[each.name] for each in deployed(plan) if each.model == "logistic")]
     rounds = alternate([Entry(each.name, each, ONE) for each in servers], plan.rounds, plan.seconds)
     show("one row, 16 connections", rounds)
+    for what, dearer, cheaper in (
+        ("capture", OURS, OFF),
+        ("a second variant", OURS, ours.ALONE_RESIDENT.name),
+        ("a shadow", ours.SHADOWED.name, OURS),
+    ):
+        show_cost(rounds, what, dearer, cheaper)
     costs = [(ours.SHADOWED, "shadow_cost")]
     costs += [(each, f"{each.deployment}_cost") for each in (ours.EACH_GUARD if plan.each_guard else ())]
     return {
@@ -122,6 +135,7 @@ def one_row(plan: Plan, settings: dict[str, Contender], bare: Contender) -> Figu
         "variant_cost": rounds.ratio(OURS, ours.ALONE_RESIDENT.name, "cpu_us") - 1,
         "capture_cost": 1 - rounds.ratio(OFF, OURS, "cpu_us"),
         "capture_cost_in_rate": 1 - rounds.ratio(OURS, OFF, "per_second"),
+        "shadow_cost_in_rate": 1 - rounds.ratio(ours.SHADOWED.name, OURS, "per_second"),
         **{name: rounds.ratio(setting.name, OURS, "cpu_us") - 1 for setting, name in costs},
         "rps": rounds.median(OURS, "per_second"),
         "cpu_us": rounds.median(OURS, "cpu_us"),

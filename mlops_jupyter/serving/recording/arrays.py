@@ -109,6 +109,14 @@ def same_text(value: str, rows: int) -> pa.Array:
     return _of_bytes(value.encode() * rows, np.full(rows, len(value.encode())), None)
 
 
+def empty_texts(rows: int, room: int) -> pa.Array:
+    """Return empty texts, with room for so many bytes."""
+    import pyarrow as pa
+
+    buffers = [None, pa.py_buffer(np.zeros(rows + 1, np.int32)), pa.py_buffer(bytes(room))]
+    return pa.Array.from_buffers(pa.string(), rows, buffers)
+
+
 def repeated_texts(values: Sequence[str | None], counts: NDArray[np.int64]) -> pa.Array:
     """Return each text, None for a missing one, as often as its count says."""
     missing = np.repeat([value is None for value in values], counts)
@@ -161,13 +169,17 @@ def _present(values: Sequence[Any], type_: str, missing: Mask | None = None) -> 
     return flags(np.fromiter(values, bool, len(values)), missing)
 
 
-def _texts(values: Sequence[str], missing: Mask | None) -> pa.Array:
+def joined_texts(values: Sequence[str]) -> tuple[bytes, NDArray[np.int64]]:
+    """Return texts one behind the other, and the bytes of each."""
     joined = "".join(values)
     if joined.isascii():
-        return _of_bytes(joined.encode(), np.fromiter(map(len, values), np.int64, len(values)), missing)
+        return joined.encode(), np.fromiter(map(len, values), np.int64, len(values))
     encoded = [value.encode() for value in values]
-    lengths = np.fromiter(map(len, encoded), np.int64, len(values))
-    return _of_bytes(b"".join(encoded), lengths, missing)
+    return b"".join(encoded), np.fromiter(map(len, encoded), np.int64, len(values))
+
+
+def _texts(values: Sequence[str], missing: Mask | None) -> pa.Array:
+    return _of_bytes(*joined_texts(values), missing)
 
 
 def _of_bytes(data: bytes, lengths: NDArray[np.int64], missing: Mask | None) -> pa.Array:

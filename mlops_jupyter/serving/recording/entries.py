@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from .arrays import (
+    empty_texts,
     nothing,
     numbers,
     repeated_numbers,
@@ -17,6 +18,7 @@ from .arrays import (
     texts,
     texts_of_width,
 )
+from .blocks import BLOCK_ROWS
 from .features import FeatureArrays
 from .layout import UTC, Layout, arrow_schema
 from .messages import Laid, MessageWriter
@@ -24,7 +26,7 @@ from .packing import unpack
 from .pieces import step_aside
 from .results import ResultArrays
 from .ring import ROLES, RingRows
-from .slabs import BLOCK_ROWS, Filled
+from .slabs import Filled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -185,9 +187,13 @@ class Entries:
 
     def _teach_block(self, rows: RingRows) -> None:
         """Have blocks of rows be laid out where they are answered."""
-        if self._slabs is not None and self._slabs.wants_block(rows):
-            block = rows.first(BLOCK_ROWS)
-            self._slabs.learn_block(block, self._of_ring(block), self._messages)
+        if self._slabs is None or len(rows) < BLOCK_ROWS:
+            return
+        block = rows.first(BLOCK_ROWS)
+        room = self._slabs.blocks.wanted_room(block)
+        if room is not None:
+            units = empty_texts(BLOCK_ROWS, room) if room else nothing("string", BLOCK_ROWS)
+            self._slabs.blocks.learn(block, self._of_ring(block, units), self._messages, room)
 
     def _of_packed(self, entries: Sequence[Packed]) -> pa.RecordBatch:
         import pyarrow as pa
@@ -201,12 +207,12 @@ class Entries:
         results = [*self._results.predictions(labels, rows), *self._results.scores_of_table(table.scores)]
         return pa.RecordBatch.from_arrays([*request, *features, *results], schema=self.schema)
 
-    def _of_ring(self, rows: RingRows) -> Laid:
+    def _of_ring(self, rows: RingRows, units: pa.Array | None = None) -> Laid:
         count = len(rows)
         request = [
             texts_of_width(rows.ids),
             numbers(np.zeros(count, np.int32), "int32"),
-            self._units(rows.units) if rows.units else nothing("string", count),
+            units or (self._units(rows.units) if rows.units else nothing("string", count)),
             numbers(rows.times // 1000, UTC),
             _roles(rows.roles),
             same_text(self._version, count),

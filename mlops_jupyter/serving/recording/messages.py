@@ -86,6 +86,10 @@ class MessageWriter:
         starts: list[int] = (len(self._head) + self._buffers[self._last, 0]).tolist()
         return starts
 
+    def offsets_at(self, column: int) -> int:
+        """Return where the offsets of a column of texts begin in the message that was written last."""
+        return len(self._head) + int(self._buffers[self._last[column] - 1, 0])
+
     def write(self, laid: Laid, offset: int) -> memoryview:
         """Return the message of a batch, which lasts until the next one.
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from .slabs import BLOCK_ROWS
+from .blocks import BLOCK_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,8 +7,7 @@ again and again, while the values are still at hand, is a tenth of it: the threa
 
 Callers with many rows send as many again and again. So all that stands around the values is taken from an
 `Image`, which the writing thread makes when a second request of as many rows comes; what has none goes the
-way of all others. Requests of one row become a message when a `BLOCK` of them is together: what one processor
-has written another reads slowly, and makes slow to be written again.
+way of all others. Requests of one row become a message when there is a block of them: see `blocks`.
 """
 
 from __future__ import annotations
@@ -16,14 +15,14 @@ from __future__ import annotations
 import mmap
 import threading
 from collections import deque
-from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .blocks import BlockImages
 from .direct import BLOCK
-from .layout import REQUEST
-from .messages import ALIGNED
+from .images import any_missing, make_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
 
     from ..router import Contract
     from .entries import Entry
+    from .images import Image
     from .layout import Layout
     from .messages import Laid, MessageWriter
     from .ring import RingRows
@@ -41,102 +41,12 @@ if TYPE_CHECKING:
     Fill = Callable[[Bytes], None]
 
 ROOM = 2 * 2**20  # bytes of a slab
-BLOCK_ROWS = 512  # requests of one row in a message: a few ten microseconds' work
 _SLABS = 3  # one is filled, one is written, and the disk may be a little behind
 _MOST_IMAGES = 16
 _ID = 32  # characters of a prediction id
 _ANSWERED = 200
 _WIDE = 8  # bytes of a value
-_NAMES = [column.name for column in REQUEST]
 _LABELS = {"int64": "int64", "double": "float64"}
-
-
-@dataclass(frozen=True)
-class Image:
-    """A message of so many rows.
-
-    Parameters
-    ----------
-    rows : int
-        How many.
-    size : int
-        Bytes of the message.
-    before : ndarray of uint8
-        What stands before the features.
-    ids, times, seconds, features, labels, scores : int
-        Where the values of these begin; without scores, where they would.
-    body_length : int
-        Where the number is that says how long the body is.
-    """
-
-    rows: int
-    size: int
-    before: Bytes
-    ids: int
-    times: int
-    seconds: int
-    features: int
-    labels: int
-    scores: int
-    body_length: int
-
-    def fill(self, memory: Bytes, entry: Entry) -> None:
-        """Write the message of an answered request."""
-        moment, id_, _, _, _, seconds, rows, labels, table, _ = entry
-        memory[: len(self.before)] = self.before
-        memory[self.ids : self.ids + _ID * self.rows].view(f"S{_ID}")[:] = id_.encode()
-        self._values(memory, self.times, np.int64)[:] = moment // 1000
-        self._values(memory, self.seconds, np.float64)[:] = seconds
-        self._put(memory[self.features : self.labels], rows)
-        self._put(memory[self.labels : self.scores], labels.reshape(-1, 1))
-        if table is None:
-            memory[self.scores :] = 0
-        else:
-            self._put(memory[self.scores :], table)
-
-    def fill_block(self, memory: Bytes, rows: RingRows) -> None:
-        """Write the message of answered requests of one row each."""
-        memory[: len(self.before)] = self.before
-        memory[self.ids : self.ids + _ID * self.rows].reshape(-1, _ID)[:] = rows.ids
-        np.floor_divide(rows.times, 1000, out=self._values(memory, self.times, np.int64))
-        self._values(memory, self.seconds, np.float64)[:] = rows.seconds
-        self._put(memory[self.features : self.labels], rows.features.T)
-        self._put(memory[self.labels : self.scores], rows.labels.reshape(-1, 1))  # type: ignore[union-attr]
-        self._put(memory[self.scores :], rows.scores.T)
-
-    def _values(self, memory: Bytes, at: int, dtype: Any) -> NDArray[Any]:
-        return memory[at : at + _WIDE * self.rows].view(dtype)
-
-    def _put(self, memory: Bytes, block: Any) -> None:
-        """Write a block of shape (rows, columns) column by column, and zeros behind each."""
-        room = -(-_WIDE * self.rows // ALIGNED) * ALIGNED
-        size = room * block.shape[1]
-        places = memory[:size].view(block.dtype).reshape(block.shape[1], room // _WIDE)
-        places[:, : self.rows] = block.T
-        places[:, self.rows :] = 0
-        memory[size:] = 0
-
-
-def make_image(writer: MessageWriter, laid: Laid, features: int) -> Image:
-    """Return the image of a batch.
-
-    Parameters
-    ----------
-    writer : MessageWriter
-        Of its schema.
-    laid : Laid
-        Any batch of one request with so many rows.
-    features : int
-        How many columns of features there are.
-    """
-    message = np.frombuffer(writer.write(laid, 0), np.uint8)
-    at, first = writer.values_at(), len(REQUEST)
-    ids, times, seconds = (at[_NAMES.index(name)] for name in ("prediction_id", "time", "latency"))
-    labels = at[first + features]
-    scores = at[first + features + 1] if len(at) > first + features + 1 else len(message)
-    before = message[: at[first]].copy()
-    body_length = writer.body_length_at
-    return Image(laid.rows, len(message), before, ids, times, seconds, at[first], labels, scores, body_length)
 
 
 class Filled:
@@ -194,6 +104,8 @@ class Slabs:
     ----------
     wake : callable
         Called when a slab is full.
+    blocks : BlockImages
+        Of requests of one row.
     """
 
     refused = 0  # what finds no room goes the way of all others, and is counted there
@@ -206,7 +118,7 @@ class Slabs:
         self.wake: Callable[[], None] = lambda: None
         self._lock, self._shut = threading.Lock(), False
         self._images: dict[Key, Image] = {}
-        self._block_images: dict[int, Image] = {}
+        self.blocks = BlockImages(layout, ROOM)
         self._seen: Key | None = None
         self._free = [Filled() for _ in range(_SLABS)]
         self._filling: Filled | None = None
@@ -227,17 +139,13 @@ class Slabs:
 
     def add_block(self, rows: RingRows) -> bool:
         """Add a block of requests of one row; false, nothing having happened, where they must wait."""
-        image, labels = self._block_images.get(int(rows.roles[0])), rows.labels
-        if image is None or (rows.roles != rows.roles[0]).any() or not isinstance(labels, np.ndarray):
+        found = self.blocks.image_of(rows)
+        if found is None or not self._lock.acquire(blocking=False):
             return False
-        if _any_missing(labels) or (self._scores and _any_missing(rows.scores)):
-            return False
-        if (rows.units and not self._no_unit) or not self._lock.acquire(blocking=False):
-            return False
+        image, units = found
         try:
-            return not self._shut and self._add(
-                image, lambda memory: image.fill_block(memory, rows), len(rows)
-            )
+            fill = partial(image.fill_block, rows=rows, units=units)
+            return not self._shut and self._add(image, fill, len(rows))
         finally:
             self._lock.release()
 
@@ -254,8 +162,8 @@ class Slabs:
             return None
         if not isinstance(labels, np.ndarray) or labels.dtype != self._label or scored != bool(self._scores):
             return None
-        missing = (self._nullable and _any_missing(rows)) or (scored and _any_missing(table))
-        return None if missing or _any_missing(labels) else image
+        missing = (self._nullable and any_missing(rows)) or (scored and any_missing(table))
+        return None if missing or any_missing(labels) else image
 
     def _add(self, image: Image, fill: Fill, requests: int) -> bool:
         if self._filling is not None:
@@ -292,18 +200,6 @@ class Slabs:
         if len(self._images) >= _MOST_IMAGES:
             self._images = {}
         self._images[_key(entry)] = image
-
-    def wants_block(self, rows: RingRows) -> bool:
-        """Whether blocks like the first of these rows should have an image."""
-        first = rows.roles[:BLOCK_ROWS]
-        alike = len(first) == BLOCK_ROWS and bool((first == first[0]).all())
-        return alike and int(first[0]) not in self._block_images and (self._no_unit or not rows.units)
-
-    def learn_block(self, rows: RingRows, laid: Laid, writer: MessageWriter) -> None:
-        """Make an image of blocks like this one; the arguments are those of `learn`."""
-        image = make_image(writer, laid, self._features)
-        if image.size <= ROOM:
-            self._block_images[int(rows.roles[0])] = image
 
     def __len__(self) -> int:
         return sum(map(len, self._full)) + (len(self._filling) if self._filling is not None else 0)
@@ -348,7 +244,3 @@ def make_slabs(contract: Contract, layout: Layout) -> Slabs | None:
 def _key(entry: Entry) -> Key:
     rows: Any = entry[6]
     return len(rows), entry[3], len(entry[1])
-
-
-def _any_missing(values: NDArray[Any]) -> bool:
-    return values.dtype.kind == "f" and bool(np.isnan(values.min()))

@@ -59,6 +59,13 @@ class Rounds:
         pairs = zip(self._turns[name], self._turns[other], strict=True)
         return statistics.median(getattr(mine, figure) / getattr(theirs, figure) for mine, theirs in pairs)
 
+    def half(self, name: str, other: str, figure: str) -> tuple[float, float]:
+        """Return between which values half of the ratios of the rounds lie."""
+        pairs = zip(self._turns[name], self._turns[other], strict=True)
+        ratios = [getattr(mine, figure) / getattr(theirs, figure) for mine, theirs in pairs]
+        low, _, high = statistics.quantiles(ratios, n=4, method="inclusive")
+        return low, high
+
     def failed(self, name: str) -> int:
         """Return how many requests one server refused in all rounds."""
         return sum(turn.failed for turn in self._turns[name])

@@ -12,10 +12,11 @@ import pytest
 from mlops_jupyter.capture.files import captured_files
 from mlops_jupyter.serving.options import Options
 from mlops_jupyter.serving.recording import slabs as slabs_module
+from mlops_jupyter.serving.recording.blocks import BLOCK_ROWS
 from mlops_jupyter.serving.recording.entries import Entries
 from mlops_jupyter.serving.recording.layout import make_layout
 from mlops_jupyter.serving.recording.ring import make_ring
-from mlops_jupyter.serving.recording.slabs import BLOCK_ROWS, make_slabs
+from mlops_jupyter.serving.recording.slabs import make_slabs
 from mlops_jupyter.serving.recording.streams import StreamFiles
 from tests.serving.recording.samples import captured, column, contract, output
 
@@ -59,9 +60,9 @@ class Writing:
         for batch in self.entries.batches([taken]):
             self.files.append(batch)
 
-    def learnt(self):
+    def learnt(self, **said):
         """Be one whose blocks are laid out."""
-        self.add(0)
+        self.add(0, **said)
         self.write_ring()
         return self
 
@@ -90,6 +91,46 @@ def test_they_are_found_as_if_they_had_gone_the_other_way(tmp_path, of, blocks):
         usual.write_ring()
     laid.write_slabs()
     assert laid.read() == usual.read()
+
+
+@pytest.mark.parametrize("unit", ["u", "customer-0123456789", "Käufer 7"])
+def test_units_are_kept(tmp_path, unit):
+    laid, usual = Writing(tmp_path / "laid").learnt(unit=unit), Writing(tmp_path / "usual", blocks=False)
+    usual.add(0, unit=unit)
+    usual.write_ring()
+    for number in range(1, 4):
+        laid.add(number * BLOCK_ROWS, unit=unit[:number])
+        assert (len(laid.ring), len(laid.slabs)) == (0, number * BLOCK_ROWS)
+        usual.add(number * BLOCK_ROWS, unit=unit[:number])
+        usual.write_ring()
+    laid.write_slabs()
+    assert laid.read() == usual.read()
+
+
+def test_blocks_of_longer_units_are_learnt_anew(tmp_path):
+    writing = Writing(tmp_path).learnt(unit="short")
+    writing.add(BLOCK_ROWS, unit="longer than any before")
+    assert len(writing.slabs) == 0
+    writing.write_ring()
+    writing.add(2 * BLOCK_ROWS, unit="longer than any before")
+    assert len(writing.slabs) == BLOCK_ROWS
+    writing.add(3 * BLOCK_ROWS)
+    assert (len(writing.ring), len(writing.slabs)) == (BLOCK_ROWS, BLOCK_ROWS)  # none are another kind
+    writing.ring.shut()
+    writing.write_ring()
+    writing.write_slabs()
+    units = {row["prediction_id"]: row["unit"] for row in writing.read()}
+    assert [units[f"{i * BLOCK_ROWS:032}"] for i in range(4)] == [
+        "short",
+        *["longer than any before"] * 2,
+        None,
+    ]
+
+
+def test_units_that_are_hashed_go_the_usual_way(tmp_path):
+    writing = Writing(tmp_path, unit="field:other", capture_hashed=("other",)).learnt(unit="somebody")
+    writing.add(BLOCK_ROWS, unit="somebody")
+    assert (len(writing.ring), len(writing.slabs)) == (BLOCK_ROWS, 0)
 
 
 def test_their_times_are_when_they_were_answered(writing):
