@@ -41,6 +41,7 @@ class BlockImages:
         self._unit, self._features, self._scored = layout.unit, len(layout.features), any(layout.scores)
         self._largest = largest
         self._images: dict[Kind, Image] = {}
+        self._too_large: set[Kind] = set()
 
     def image_of(self, rows: RingRows) -> tuple[Image, Texts | None] | None:
         """Return what to fill with a block, and its units as texts if any are kept; None if it must wait."""
@@ -56,7 +57,7 @@ class BlockImages:
     def wanted_room(self, rows: RingRows) -> int | None:
         """Return how many bytes of units an image of such blocks should hold; None if there is one."""
         kind = self._kind(rows)
-        if kind is None:
+        if kind is None or kind in self._too_large:
             return None
         needed = len(joined_texts(rows.units)[0]) if kind[1] else 0
         known = self._images.get(kind)
@@ -77,8 +78,12 @@ class BlockImages:
             For how many bytes of units the batch has room.
         """
         kind, image = self._kind(rows), make_image(writer, laid, self._features)
-        if kind is not None and image.size <= self._largest:
+        if kind is None:
+            return
+        if image.size <= self._largest:
             self._images[kind] = replace(image, unit_room=unit_room)
+        else:
+            self._too_large.add(kind)  # nor is it looked at again
 
     def _kind(self, rows: RingRows) -> Kind | None:
         """Return of what kind a block is; None where its rows are not alike, or units are to be hashed."""
