@@ -11,8 +11,8 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
+from mlops_jupyter.pipelines.records.places import pipeline_folder, pipelines_folder
 from mlops_jupyter.store.direct import reading, writing
 
 if TYPE_CHECKING:
@@ -122,14 +122,15 @@ def folders_of(workspace: Workspace, run: str) -> list[Path]:
 
 def run_folders(workspace: Workspace) -> Iterator[Path]:
     """Yield the folder of every run."""
-    yield from (workspace.root / "pipelines").glob("*/runs/*")
+    yield from pipelines_folder(workspace).glob("*/runs/*")
 
 
 def verified(workspace: Workspace, pipeline: str | None, older: timedelta | None) -> list[Path]:
     """Return what verifications have left to be looked at, as far as it is old enough."""
     before = time.time() - (older or timedelta()).total_seconds()
-    found = (workspace.root / "pipelines").glob("*/verified")
-    wanted = [folder for folder in found if pipeline in (None, unquote(folder.parent.name))]
+    found = pipelines_folder(workspace).glob("*/verified")
+    of = None if pipeline is None else pipeline_folder(workspace, pipeline)
+    wanted = [folder for folder in found if of in (None, folder.parent)]
     return [folder for folder in wanted if folder.stat().st_mtime < before]
 
 

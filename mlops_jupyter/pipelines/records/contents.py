@@ -154,11 +154,13 @@ def read_large(store: Kept, folder: Path, names: Iterable[str]) -> None:
 
     Whatever goes wrong is told to who asks.
     """
-    found = {each for name in names for each in files_of(folder, name)}
-    with suppress(OSError, MlopsError), contents(store) as known:
-        for each in found:
-            if (folder / each).stat().st_size >= LARGE:
-                known.file(folder / each)
+    with suppress(OSError, MlopsError):
+        found = {folder / each for name in names for each in files_of(folder, name)}
+        large = [path for path in found if path.stat().st_size >= LARGE]
+        if large:
+            with contents(store) as known:
+                for path in large:
+                    known.file(path)
 
 
 def identity(status: os.stat_result) -> str:

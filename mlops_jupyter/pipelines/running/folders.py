@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import shutil
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from mlops_jupyter.errors import NotFoundError
+from mlops_jupyter.pipelines.records.places import file_name, pipeline_folder
 from mlops_jupyter.store.workspace import explained
 
 if TYPE_CHECKING:
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
 
     from mlops_jupyter.store.workspace import Workspace
 
-PLAIN = "[]=,+ "
-LONGEST = 100
 KEPT_FILE = "pipeline.yaml"
 
 
@@ -44,28 +41,12 @@ def new_run(workspace: Workspace, pipeline: str) -> str:
 
 def run_folder(workspace: Workspace, pipeline: str, run: str) -> Path:
     """Return the folder of a run."""
-    return workspace.root / "pipelines" / file_name(pipeline) / "runs" / run
+    return pipeline_folder(workspace, pipeline) / "runs" / run
 
 
 def step_folder(run: Path, step: str) -> Path:
     """Return the folder of a step in that of its run."""
     return run / "steps" / file_name(step)
-
-
-def file_name(name: str) -> str:
-    """Return a name as the name of a file: no slashes, not too long, and another for each other name.
-
-    Examples
-    --------
-    >>> file_name("train[depth=3]"), file_name("check[file=a/b]"), file_name("..")
-    ('train[depth=3]', 'check[file=a%2Fb]', '%2E%2E')
-    """
-    plain = quote(name, safe=PLAIN)
-    if plain.startswith("."):
-        plain = plain.replace(".", "%2E")
-    if len(plain) <= LONGEST:
-        return plain
-    return f"{plain[:LONGEST]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def keep_notebooks(notebooks: Iterable[Path], run: Path) -> dict[Path, Path]:

@@ -31,6 +31,7 @@ CHILD: Final = (
     "from mlops_jupyter.pipelines.running.mirroring import main; main(*sys.argv[2:])"
 )
 NOTE: Final = "mirror.note"
+FIRST_PROCESS: Final = 1  # with which a container ends, and which starts what systemd does
 LOOK_SECONDS: Final = 0.1
 
 
@@ -102,13 +103,8 @@ def let_mirror_end(pipeline: Pipeline, record: RunRecord) -> None:
     A container, or a unit of systemd, ends with its first process, and with it all that this has left behind.
     """
     ran = any(step.state != "SKIPPED" for step in record.steps)
-    if pipeline.mlflow and ran and first_process() in (os.getpid(), os.getppid()):
+    if pipeline.mlflow and ran and FIRST_PROCESS in (os.getpid(), os.getppid()):
         wait_for_mirror(open_workspace(), record.id)
-
-
-def first_process() -> int:
-    """Return the process with which a container ends, and which starts what systemd does."""
-    return 1
 
 
 def wait_for_mirror(workspace: Workspace, run: str, seconds: float = 60.0) -> RunRecord:

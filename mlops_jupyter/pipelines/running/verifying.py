@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from mlops_jupyter.errors import StepError
 from mlops_jupyter.pipelines.definition.selection import select
+from mlops_jupyter.pipelines.records.places import file_name, pipeline_folder
 from mlops_jupyter.store.workspace import explained, open_workspace
 
-from .folders import file_name
 from .following import run_pipeline
 from .private_copy import copied, private_mlflow, root_of
 from .same_cells import code_cells, first_other_cell, source_of
@@ -90,7 +90,7 @@ def verify(
     with _room(workspace, pipeline.name) as room:
         runs = tuple(_side(pipeline, room, at, jobs, report) for at in range(2))
         report("compare")
-        kept = workspace.root / "pipelines" / file_name(pipeline.name) / "verified"
+        kept = pipeline_folder(workspace, pipeline.name) / "verified"
         steps = _verified(pipeline, room, runs, kept)
     after = _signatures(pipeline)
     touched = tuple(
@@ -104,7 +104,7 @@ def _room(workspace: Workspace, name: str) -> Iterator[Path]:
     """Yield a folder for the copies, gone at the end; those of verifications that were killed go as well."""
     import psutil
 
-    parent = workspace.root / "pipelines" / file_name(name)
+    parent = pipeline_folder(workspace, name)
     with explained(workspace.root):
         parent.mkdir(parents=True, exist_ok=True)
         for old in parent.glob("verify-*"):

@@ -16,6 +16,8 @@ from .arrays import joined_texts
 from .images import any_missing, make_image
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .images import Image, Texts
     from .layout import Layout
     from .messages import Laid, MessageWriter
@@ -54,34 +56,28 @@ class BlockImages:
         units = joined_texts(rows.units) if kind[1] else None
         return None if units and len(units[0]) > image.unit_room else (image, units)
 
-    def wanted_room(self, rows: RingRows) -> int | None:
-        """Return how many bytes of units an image of such blocks should hold; None if there is one."""
-        kind = self._kind(rows)
-        if kind is None or kind in self._too_large:
-            return None
-        needed = len(joined_texts(rows.units)[0]) if kind[1] else 0
-        known = self._images.get(kind)
-        if known is not None and known.unit_room >= needed:
-            return None
-        return -(-needed * 5 // 4)  # others may have longer ones
-
-    def learn(self, rows: RingRows, laid: Laid, writer: MessageWriter, unit_room: int) -> None:
-        """Make an image of blocks like this one.
+    def learn(self, rows: RingRows, lay: Callable[[int], Laid], writer: MessageWriter) -> None:
+        """Make an image of blocks like this one, unless there is one.
 
         Parameters
         ----------
-        rows, laid : RingRows, Laid
-            The block, and its batch; its units are empty.
+        rows : RingRows
+            The block.
+        lay : callable
+            Returns its batch, with empty units and room for so many bytes of them.
         writer : MessageWriter
             Of the schema.
-        unit_room : int
-            For how many bytes of units the batch has room.
         """
-        kind, image = self._kind(rows), make_image(writer, laid, self._features)
-        if kind is None:
+        kind = self._kind(rows)
+        if kind is None or kind in self._too_large:
             return
+        needed, known = len(joined_texts(rows.units)[0]) if kind[1] else 0, self._images.get(kind)
+        if known is not None and known.unit_room >= needed:
+            return
+        room = -(-needed * 5 // 4)  # others may have longer ones
+        image = make_image(writer, lay(room), self._features)
         if image.size <= self._largest:
-            self._images[kind] = replace(image, unit_room=unit_room)
+            self._images[kind] = replace(image, unit_room=room)
         else:
             self._too_large.add(kind)  # nor is it looked at again
 

@@ -88,12 +88,13 @@ class Entries:
 
         Raises whatever Python, NumPy or Arrow say of an entry that has not the form of the schema.
         """
-        if entries and isinstance(entries[0], RingRows | Filled):  # which comes alone
-            if isinstance(entries[0], Filled):
-                yield entries[0]
-                return
-            yield self._of_ring(entries[0])
-            self._teach_block(entries[0])
+        first = entries[0] if entries else None
+        if isinstance(first, Filled):  # which comes alone
+            yield first
+            return
+        if isinstance(first, RingRows):  # so does this
+            yield self._of_ring(first)
+            self._teach_block(first)
             return
         packed, others = _parted(entries)
         if packed:
@@ -190,10 +191,12 @@ class Entries:
         if self._slabs is None or len(rows) < BLOCK_ROWS:
             return
         block = rows.first(BLOCK_ROWS)
-        room = self._slabs.blocks.wanted_room(block)
-        if room is not None:
+
+        def lay(room: int) -> Laid:
             units = empty_texts(BLOCK_ROWS, room) if room else nothing("string", BLOCK_ROWS)
-            self._slabs.blocks.learn(block, self._of_ring(block, units), self._messages, room)
+            return self._of_ring(block, units)
+
+        self._slabs.blocks.learn(block, lay, self._messages)
 
     def _of_packed(self, entries: Sequence[Packed]) -> pa.RecordBatch:
         import pyarrow as pa

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     Bytes = NDArray[np.uint8]
     Texts = tuple[bytes, NDArray[np.int64]]  # one behind the other, and the bytes of each
 
-_ID = 32  # characters of a prediction id
-_WIDE = 8  # bytes of a value
+ID = 32  # characters of a prediction id
+WIDE = 8  # bytes of a value
 _NAMES = [column.name for column in REQUEST]
 
 
@@ -64,40 +64,40 @@ class Image:
     def fill(self, memory: Bytes, entry: Entry) -> None:
         """Write the message of an answered request."""
         moment, id_, _, _, _, seconds, rows, labels, table, _ = entry
-        memory[: len(self.before)] = self.before
-        memory[self.ids : self.ids + _ID * self.rows].view(f"S{_ID}")[:] = id_.encode()
-        self._values(memory, self.times, np.int64)[:] = moment // 1000
-        self._values(memory, self.seconds, np.float64)[:] = seconds
-        self._put(memory[self.features : self.labels], rows)
-        self._put(memory[self.labels : self.scores], labels.reshape(-1, 1))
-        if table is None:
-            memory[self.scores :] = 0
-        else:
-            self._put(memory[self.scores :], table)
+        scores = np.empty((self.rows, 0)) if table is None else table
+        self._fill(memory, id_.encode(), moment // 1000, seconds, rows, labels, scores)
 
     def fill_block(self, memory: Bytes, rows: RingRows, units: Texts | None) -> None:
         """Write the message of answered requests of one row each."""
-        memory[: len(self.before)] = self.before
+        ids = rows.ids.view(f"S{ID}")[:, 0]
+        features, scores = rows.features.T, rows.scores.T
+        self._fill(memory, ids, rows.times // 1000, rows.seconds, features, rows.labels, scores)
         if units is not None:
             text, lengths = units
             memory[self.units : self.units + len(text)] = np.frombuffer(text, np.uint8)
             offsets = memory[self.unit_offsets : self.unit_offsets + 4 * (self.rows + 1)].view(np.int32)
             np.cumsum(lengths, out=offsets[1:], dtype=np.int32)
-        memory[self.ids : self.ids + _ID * self.rows].reshape(-1, _ID)[:] = rows.ids
-        np.floor_divide(rows.times, 1000, out=self._values(memory, self.times, np.int64))
-        self._values(memory, self.seconds, np.float64)[:] = rows.seconds
-        self._put(memory[self.features : self.labels], rows.features.T)
-        self._put(memory[self.labels : self.scores], rows.labels.reshape(-1, 1))  # type: ignore[union-attr]
-        self._put(memory[self.scores :], rows.scores.T)
+
+    def _fill(
+        self, memory: Bytes, ids: Any, times: Any, seconds: Any, features: Any, labels: Any, scores: Any
+    ) -> None:
+        """Write all but units; what is said of the request is one value, or one for each row."""
+        memory[: len(self.before)] = self.before
+        memory[self.ids : self.ids + ID * self.rows].view(f"S{ID}")[:] = ids
+        self._values(memory, self.times, np.int64)[:] = times
+        self._values(memory, self.seconds, np.float64)[:] = seconds
+        self._put(memory[self.features : self.labels], features)
+        self._put(memory[self.labels : self.scores], labels.reshape(-1, 1))
+        self._put(memory[self.scores :], scores)
 
     def _values(self, memory: Bytes, at: int, dtype: Any) -> NDArray[Any]:
-        return memory[at : at + _WIDE * self.rows].view(dtype)
+        return memory[at : at + WIDE * self.rows].view(dtype)
 
     def _put(self, memory: Bytes, block: Any) -> None:
         """Write a block of shape (rows, columns) column by column, and zeros behind each."""
-        room = -(-_WIDE * self.rows // ALIGNED) * ALIGNED
+        room = -(-WIDE * self.rows // ALIGNED) * ALIGNED
         size = room * block.shape[1]
-        places = memory[:size].view(block.dtype).reshape(block.shape[1], room // _WIDE)
+        places = memory[:size].view(block.dtype).reshape(block.shape[1], room // WIDE)
         places[:, : self.rows] = block.T
         places[:, self.rows :] = 0
         memory[size:] = 0

@@ -115,13 +115,13 @@ class Journal:
         self._backlog.shut()
 
     @property
-    def _places(self) -> list[tuple[Ring | Slabs | Backlog[Any], Callable[[], list[Any]]]]:
-        """Where entries wait, and what takes some out of there."""
-        return [*((other, _taking(other)) for other in self._others), (self._backlog, self._backlog.take)]
+    def _places(self) -> list[Ring | Slabs | Backlog[Any]]:
+        """Where entries wait."""
+        return [*self._others, self._backlog]
 
     @property
     def _crowded(self) -> bool:
-        return any(place.crowded for place, _ in self._places)
+        return any(place.crowded for place in self._places)
 
     def _wait(self, took: float) -> None:
         if not self._crowded:
@@ -131,8 +131,8 @@ class Journal:
     def _write_waiting(self, converter: Converter, files: StreamFiles) -> float:
         """Write what waits now, and return how many seconds the last part of it took."""
         took = 0.0
-        for place, take in self._places:
-            while time.monotonic() < self._until and (entries := take()):
+        for place in self._places:
+            while time.monotonic() < self._until and (entries := _taken(place)):
                 begun = time.perf_counter()
                 self._write(entries, converter, files)
                 for other in self._others:
@@ -185,8 +185,8 @@ class Journal:
         self._say(f"captured requests {why}; they are dropped ({self.dropped} so far)")
 
     def _lose_all(self) -> None:
-        for _, take in self._places:
-            while entries := take():
+        for place in self._places:
+            while entries := _taken(place):
                 self._lost += _rows_in(entries)
 
     def _recover(self) -> None:
@@ -201,12 +201,12 @@ class Journal:
             log.warning("%s", what)
 
 
-def _taking(other: Ring | Slabs) -> Callable[[], list[Any]]:
-    def take() -> list[Any]:
-        rows = other.take()
-        return [] if rows is None else [rows]
-
-    return take
+def _taken(place: Ring | Slabs | Backlog[Any]) -> list[Any]:
+    """Take entries out of where they wait; none when there are none."""
+    taken = place.take()
+    if isinstance(taken, list):
+        return taken
+    return [] if taken is None else [taken]
 
 
 def _rows_in(entries: Sequence[Any]) -> int:

@@ -7,7 +7,7 @@ once, and only texts of unknown length are kept beside it. One thread adds and o
 each moves a mark of its own, after it is done with the bytes.
 
 Where many rows come, who adds lays them out for the disk itself, while they are at hand, and begins at the
-same place again: see `slabs`.
+same place again: see `blocks`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from .blocks import BLOCK_ROWS
+from .images import ID
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,10 +36,9 @@ CROWD = 4096  # rows worth waking the writer for
 MOST = 8192
 MOST_BYTES = 16 * 2**20
 ROLES = ("stable", "candidate", "shadow")
-_ID = 32  # characters of a prediction id
-_HEAD = struct.Struct(f"=qdqq{_ID}s")  # time, seconds, role, label, prediction id
-_HEAD_VALUE = struct.Struct(f"=qdqd{_ID}s")  # the label is a number of its own
-_WORDS = 4 + _ID // 8  # of eight bytes, of a head
+_HEAD = struct.Struct(f"=qdqq{ID}s")  # time, seconds, role, label, prediction id
+_HEAD_VALUE = struct.Struct(f"=qdqd{ID}s")  # the label is a number of its own
+_WORDS = 4 + ID // 8  # of eight bytes, of a head
 
 
 class RecordRow(Protocol):

@@ -22,7 +22,7 @@ import numpy as np
 
 from .blocks import BlockImages
 from .direct import BLOCK
-from .images import any_missing, make_image
+from .images import ID, WIDE, any_missing, make_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,9 +43,7 @@ if TYPE_CHECKING:
 ROOM = 2 * 2**20  # bytes of a slab
 _SLABS = 3  # one is filled, one is written, and the disk may be a little behind
 _MOST_IMAGES = 16
-_ID = 32  # characters of a prediction id
 _ANSWERED = 200
-_WIDE = 8  # bytes of a value
 _LABELS = {"int64": "int64", "double": "float64"}
 
 
@@ -86,7 +84,7 @@ class Filled:
         assert self._last is not None, "an empty one is never taken"
         at, image = self._last
         more = -(offset + self._size) % BLOCK
-        self._memory[at + image.body_length :][:_WIDE].view(np.int64)[0] += more
+        self._memory[at + image.body_length :][:WIDE].view(np.int64)[0] += more
         self._memory[self._size : self._size + more] = 0
         self._size += more
         return self._memory[: self._size].data
@@ -182,7 +180,7 @@ class Slabs:
         """Whether requests like this one should have an image: it is the second of the kind in a row."""
         key, seen = _key(entry), self._seen
         self._seen = key
-        return key == seen and key not in self._images and len(entry[1]) == _ID and entry[1].isascii()
+        return key == seen and key not in self._images and len(entry[1]) == ID and entry[1].isascii()
 
     def learn(self, entry: Entry, laid: Laid, writer: MessageWriter) -> None:
         """Make an image of requests like this one.
