@@ -45,20 +45,22 @@ def main(root: str, run: str = "") -> None:
     workspace = Workspace(Path(root))
     glass = Glass(workspace)
     if run:
-        with noted(workspace, run_record(Ledger(workspace), run)):
+        with suppress(ConflictError):
             follow(workspace, glass, run)
-    for record in unmirrored(Ledger(workspace))[-AT_MOST:]:
+    for record in reversed(unmirrored(Ledger(workspace))[-AT_MOST:]):
         with noted(workspace, record):
             end(workspace, glass, record)
 
 
 def follow(workspace: Workspace, glass: Glass, run: str) -> None:
-    """Show a run as it goes on, until the runner closes our input."""
+    """Show a run as it goes on, as far as MLflow takes it, until the runner closes our input."""
     store = Ledger(workspace)
     with shown_by_us(workspace, run_record(store, run)):
-        glass.show(run_record(store, run))
-        while os.read(0, NEWS_BYTES):
-            glass.show(run_record(store, run))
+        while True:
+            with suppress(MlopsError, OSError):  # the next news brings all, and the end says why not
+                glass.show(run_record(store, run))
+            if not os.read(0, NEWS_BYTES):
+                return
 
 
 def end(workspace: Workspace, glass: Glass, record: RunRecord) -> None:

@@ -98,7 +98,7 @@ def test_a_run_is_shown_with_a_run_below_it_for_each_step_that_ran(run_before):
 @pytest.mark.parametrize("first", ["this process", "its parent"])
 def test_the_first_process_of_a_container_waits_until_its_run_is_shown(pair, monkeypatch, first):
     pid = os.getpid() if first == "this process" else os.getppid()
-    monkeypatch.setattr("mlops_jupyter.pipelines.running.mirror.first_process", lambda: pid)
+    monkeypatch.setattr("mlops_jupyter.pipelines.running.mirror.FIRST_PROCESS", pid)
     monkeypatch.setenv("MLOPS_HOME", str(pair.workspace.root))
     run = pair.run()
     let_mirror_end(read_pipeline(pair.file), run)
