@@ -259,7 +259,12 @@ class _Walk:
         """Return a mapping by the texts of its keys; a key that stands twice is noted."""
         made: dict[str, Any] = {}
         for key_node, value_node in self.pairs(node):
-            key = str(key_node.value) if key_node.id == "scalar" else ""
+            if key_node.id != "scalar":
+                self.document.problems.append(
+                    Problem("a key is one word, no list and no mapping", _start(key_node))
+                )
+                continue
+            key = str(key_node.value)
             inner = (*place, key)
             if key in made:
                 first = self.document.keys[inner].line
@@ -276,14 +281,14 @@ class _Walk:
 
     def pairs(self, node: yaml.Node) -> Iterator[tuple[Any, Any]]:
         """Yield keys and values; those of a merge (``<<: *defaults``) last, where they are not given anew."""
-        given = {key.value for key, _ in node.value}
+        given = {str(key.value) for key, _ in node.value}
         for key, value in node.value:
-            if key.value != "<<":
+            if not _merges(key):
                 yield key, value
         for key, value in node.value:
-            if key.value == "<<":
+            if _merges(key):
                 for merged in value.value if value.id == "sequence" else [value]:
-                    yield from (pair for pair in self.merged(merged) if pair[0].value not in given)
+                    yield from (pair for pair in self.merged(merged) if str(pair[0].value) not in given)
 
     def merged(self, node: yaml.Node) -> Iterator[tuple[Any, Any]]:
         """Yield the pairs of what is merged."""
@@ -299,6 +304,11 @@ class _Walk:
             self.document.wrong(place, f"the tag {node.tag} has no meaning here; write plain values")
             return None
         return SCALARS[kind](node.value)
+
+
+def _merges(key: Any) -> bool:
+    """Whether a key is the one of a merge; in quotes it is a key like others."""
+    return bool(key.value == "<<") and not key.style
 
 
 def _start(node: yaml.Node) -> Position:

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from mlops_jupyter.errors import ConflictError, UsageError
@@ -25,6 +25,7 @@ FLIGHTS = Path(__file__).parents[3] / "notebooks" / "pipeline"
 
 
 @patient
+@example({"<<": None})
 @given(VALUES)
 def test_any_value_reads_back_as_it_was_written(value):
     assert parsed(f"a: {written(value)}", "p.yaml").data == {"a": value}

@@ -115,6 +115,19 @@ def test_merged_keys_stand_under_those_given_anew():
     assert parsed(text, "p.yaml").data["a"] == {"retries": 2, "timeout": "5m"}
 
 
+def test_the_sign_of_a_merge_in_quotes_is_a_key_like_others():
+    assert parsed('a: {"<<": x, <<: {b: 1}}', "p.yaml").data == {"a": {"<<": "x", "b": 1}}
+
+
+@pytest.mark.parametrize("key", ["[1, 2]", "{b: 1}"])
+def test_a_key_that_is_no_word_is_noted(key):
+    document = parsed(f"b: 1\n? {key}\n: 2", "p.yaml")
+    assert document.data == {"b": 1}
+    assert [(problem.position, problem.text) for problem in document.problems] == [
+        ((2, 3), "a key is one word, no list and no mapping")
+    ]
+
+
 def test_a_key_that_stands_twice_is_noted_with_both_lines():
     document = parsed("a: 1\nb: 2\na: 3", "p.yaml")
     assert [(problem.position, problem.text) for problem in document.problems] == [
