@@ -10,7 +10,7 @@ import numpy as np
 from mlops_jupyter.stats.bounds import LEAST_ROWS
 from mlops_jupyter.stats.categorical_profile import KNOWN_ROWS
 from mlops_jupyter.stats.rates import rate_difference, wilson
-from mlops_jupyter.stats.units import apart, listed, number, percent, quantity
+from mlops_jupyter.stats.units import apart, cited, listed, number, percent, quantity
 
 if TYPE_CHECKING:
     from mlops_jupyter.stats.categorical_profile import CategoricalProfile, Level
@@ -165,7 +165,7 @@ def _one_level(reference: CategoricalProfile, current: CategoricalProfile) -> Al
     level = max({**current.levels, **current.new}.items(), key=lambda item: item[1])[0]
     if not _surprising(reference.levels.get(level, 0), reference.count, current.count):
         return None
-    return Alarm("CRITICAL", f"is constant now: {level}")
+    return Alarm("CRITICAL", f"is constant now: {cited(level)}")
 
 
 def _surprising(rows: int, of: int, current_rows: int) -> bool:
@@ -187,7 +187,7 @@ def _new_levels(reference: CategoricalProfile, current: CategoricalProfile) -> A
     hits = current.unknown if reference.complete else sum(current.new[level] for level, _ in new)
     if not hits or min(reference.count, current.count) < LEAST_ROWS:
         return None
-    names = listed([f"`{level}`" for level, _ in new]) or "levels too rare to name"
+    names = listed([cited(level) for level, _ in new]) or "levels too rare to name"
     once = sum(rows == 1 for rows in reference.levels.values())
     if hits / current.count <= once / reference.count:
         return None  # by Good and Turing (1953): so much is of levels that the reference happens to lack
@@ -200,6 +200,6 @@ def _vanished(reference: CategoricalProfile, current: CategoricalProfile) -> Ala
     hits = sum(reference.levels[level] for level in gone)
     if not hits:
         return None
-    names = listed([f"`{level}`" for level in gone])
+    names = listed([cited(level) for level in gone])
     low = wilson(hits, reference.count)[0]
     return _graded(low, RANGE_LIMITS, f"gone: {names}, {percent(hits / reference.count)} in the reference")

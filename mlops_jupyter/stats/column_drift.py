@@ -20,6 +20,7 @@ from mlops_jupyter.stats.distances import quantiles
 from mlops_jupyter.stats.measures import categorical_estimates, numeric_estimates
 from mlops_jupyter.stats.numeric_profile import NumericProfile
 from mlops_jupyter.stats.profiles import ColumnProfile, Unreadable
+from mlops_jupyter.stats.units import cited
 from mlops_jupyter.stats.verdicts import Effect, Verdict
 from mlops_jupyter.stats.words import categorical_words, missing_words, numeric_words
 
@@ -111,7 +112,7 @@ def measured_column(
         reason=problem,
         reference=reference,
         current=current,
-        words=[f"`{name}` {problem}"],
+        words=[f"{cited(name)} {problem}"],
     )
 
 

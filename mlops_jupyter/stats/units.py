@@ -24,6 +24,9 @@ UNITS = {
 }
 """Units that the last word of a column's name gives away."""
 
+LONGEST = 48
+"""Letters of a name that is told."""
+
 MOST_LOST = 0.15
 """Most that rounding may take of a difference."""
 
@@ -121,6 +124,19 @@ def unit_of(name: str) -> str:
     ('h', '')
     """
     return UNITS.get(name.lower().replace("-", "_").split("_")[-1], "")
+
+
+def cited(name: object) -> str:
+    r"""Return a name or a level between backquotes, on one line and short.
+
+    Examples
+    --------
+    >>> cited("dep_hour"), cited("two\nlines"), cited("a`b"), cited("long " * 20)
+    ('`dep_hour`', '`two\\nlines`', "`a'b`", '`long long long long long long long long long lo…`')
+    """
+    text = str(name).replace("`", "'")
+    text = text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+    return f"`{text if text.isprintable() else repr(text)[1:-1]}`"
 
 
 def listed(names: Sequence[str], most: int = 3) -> str:

@@ -10,7 +10,7 @@ from mlops_jupyter.stats.alarms import out_of_range
 from mlops_jupyter.stats.bounds import LEAST_ROWS
 from mlops_jupyter.stats.distances import quantiles, robust_deviation
 from mlops_jupyter.stats.rates import rate_difference
-from mlops_jupyter.stats.units import apart, listed, number, percent, quantity, span, unit_of
+from mlops_jupyter.stats.units import apart, cited, listed, number, percent, quantity, span, unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,7 +61,7 @@ def categorical_words(
     said = _new(reference, current, new)
     if vanished:
         share = sum(reference.levels[level] for level in vanished) / reference.count
-        names = listed([f"`{level}`" for level in vanished])
+        names = listed([cited(level) for level in vanished])
         said.append(f"level{'s' if len(vanished) > 1 else ''} {names} gone, {percent(share)} before")
     return said + _changed_levels(reference, current, vanished)
 
@@ -73,14 +73,14 @@ def missing_words(
     if rate_difference((reference.missing, reference.rows), (current.missing, current.rows)).low <= 0:
         return []
     before, now = (one.missing / one.rows for one in (reference, current))
-    return [f"`{name}` is missing in {percent(now)} of the rows, was in {percent(before)}"]
+    return [f"{cited(name)} is missing in {percent(now)} of the rows, was in {percent(before)}"]
 
 
 def _new(
     reference: CategoricalProfile, current: CategoricalProfile, new: Sequence[tuple[Level, float]]
 ) -> list[str]:
     told = [one for one in new if len(new) <= MOST_LEVELS or one[1] >= LEAST_CHANGE][:MOST_LEVELS]
-    said = [f"new level `{level}`, {percent(share)}" for level, share in told]
+    said = [f"new level {cited(level)}, {percent(share)}" for level, share in told]
     rest = current.unknown - sum(current.new[level] for level, _ in told)
     if rest and reference.complete:
         said.append(f"{'further ' if told else ''}new levels, {percent(rest / current.count)} together")
@@ -95,7 +95,7 @@ def _moved(name: str, reference: NumericProfile, current: NumericProfile, shift:
         return ""
     before, now = next((before, now) for at, before, now in shift if at == 0.5)
     median = f" (median {apart(before, now, reference.kind)})" if before != now else ""
-    return f"`{name}` moved {_direction(name, by, reference.kind)}{median}"
+    return f"{cited(name)} moved {_direction(name, by, reference.kind)}{median}"
 
 
 def _direction(name: str, by: float, kind: str) -> str:
@@ -115,7 +115,7 @@ def _spread(name: str, shift: Shift) -> str:
     ratio = now / before if before > 0 else 0.0
     if not 1 / TOLD < ratio < TOLD or 1 / WIDER < ratio < WIDER:
         return ""
-    return f"`{name}` is spread {number(ratio)} times as {'wide' if ratio > 1 else 'widely'}"
+    return f"{cited(name)} is spread {number(ratio)} times as {'wide' if ratio > 1 else 'widely'}"
 
 
 def _tails(name: str, shift: Shift) -> str:
@@ -125,7 +125,7 @@ def _tails(name: str, shift: Shift) -> str:
     ratio = (outer[1] / inner[1]) / (outer[0] / inner[0])
     if not 1 / TOLD < ratio < TOLD or 1 / WIDER < ratio < WIDER:
         return ""
-    return f"the tails of `{name}` are {'heavier' if ratio > 1 else 'lighter'}"
+    return f"the tails of {cited(name)} are {'heavier' if ratio > 1 else 'lighter'}"
 
 
 def _widths(shift: Shift, low: float, high: float) -> tuple[float, float]:
@@ -135,9 +135,9 @@ def _widths(shift: Shift, low: float, high: float) -> tuple[float, float]:
 
 def _constant(name: str, reference: NumericProfile, current: NumericProfile) -> str:
     if current.constant and not reference.constant:
-        return f"`{name}` is constant now: {quantity(current.minimum, current.kind)}"
+        return f"{cited(name)} is constant now: {quantity(current.minimum, current.kind)}"
     if reference.constant and current.finite and not current.constant:
-        return f"`{name}` was constant, {quantity(reference.minimum, reference.kind)}, and varies now"
+        return f"{cited(name)} was constant, {quantity(reference.minimum, reference.kind)}, and varies now"
     return ""
 
 
@@ -180,4 +180,6 @@ def _changed_levels(
     if reference.kind == "boolean":  # the other level says the same
         changes = [change for change in changes if change[0] is True] or changes[:1]
     changes.sort(key=lambda change: -abs(change[2] - change[1]))
-    return [f"`{level}` {percent(before)} to {percent(now)}" for level, before, now in changes[:MOST_LEVELS]]
+    return [
+        f"{cited(level)} {percent(before)} to {percent(now)}" for level, before, now in changes[:MOST_LEVELS]
+    ]

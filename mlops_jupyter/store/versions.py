@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 State: TypeAlias = Literal["reserved", "packaged", "registering", "incomplete", "registered"]
 EARLY = frozenset({"reserved", "packaged"})
-SEMANTIC = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
+SEMANTIC = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)", re.ASCII)
 MODEL = re.compile(r"\w[\w.-]{0,99}", re.ASCII)
 ALIAS = re.compile(r"[A-Za-z0-9_-]{1,255}")
 RESERVED_ALIAS = re.compile(r"latest|v\d+", re.IGNORECASE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from mlops_jupyter.stats.units import cited
 from mlops_jupyter.verbs.results import Status
 from mlops_jupyter.verbs.values import number
 
@@ -112,7 +113,7 @@ def unnamed(said: str, name: str) -> str:
     >>> unnamed("`hour` moved later by 1.3 h", "hour"), unnamed("the tails of `hour` are heavier", "hour")
     ('moved later by 1.3 h', 'the tails of `hour` are heavier')
     """
-    own = f"`{name}` "
+    own = f"{cited(name)} "
     return said[len(own) :].removeprefix("is ") if said.startswith(own) else said
 
 

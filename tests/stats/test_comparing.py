@@ -233,7 +233,7 @@ def test_a_column_that_becomes_constant_is_critical():
     found = drift_of(normal(), np.zeros(ROWS))
     assert (found.verdict, found.reason) == ("CRITICAL", "is constant now: 0")
     found = drift_of(letters(), ["A"] * ROWS, make=levels, measure="missing")
-    assert (found.verdict, found.reason) == ("CRITICAL", "is constant now: A")
+    assert (found.verdict, found.reason) == ("CRITICAL", "is constant now: `A`")
 
 
 def test_a_column_that_is_nearly_constant_may_be_so_by_chance():

@@ -11,7 +11,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mlops_jupyter.errors import DataError
@@ -359,6 +359,7 @@ LEVELS = st.one_of(
 
 
 @settings(max_examples=150, deadline=None)
+@example(["a"], ["\n"], 20)
 @given(LEVELS, LEVELS, st.integers(1, 20))
 def test_any_objects_at_all_have_a_verdict_that_survives_being_written(reference, current, times):
     known = profile_table({"x": np.array([*reference, None] * times, dtype=object)})

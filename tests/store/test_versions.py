@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mlops_jupyter.errors import ConflictError, IntegrityError, NotFoundError, RefusedError, UsageError
@@ -180,6 +180,7 @@ def test_versions_sort_as_their_numbers(one: tuple[int, int, int], other: tuple[
     assert (semantic(texts[0]) < semantic(texts[1])) == (one < other)
 
 
+@example("0.0.1\u0f20")
 @given(st.text(max_size=12) | st.from_regex(r"\d{1,2}\.\d{1,2}\.\d{1,2}"))
 def test_a_text_is_a_version_or_refused(text: str):
     try:
