@@ -25,6 +25,12 @@ LOOK_SECONDS: Final = 0.25
 HEARD_SECONDS: Final = 0.05
 KEPT_BYTES: Final = 4000
 KILLED: Final = -9
+# What a Python kernel is to run so that it drops no output either, where we are slow to fetch them; its
+# socket is its thread's alone.
+DROP_NOTHING: Final = (
+    "with __import__('contextlib').suppress(Exception): (lambda outputs: outputs.schedule("
+    "lambda: outputs.socket.setsockopt(__import__('zmq').SNDHWM, 0)))(get_ipython().kernel.iopub_thread)\n"
+)
 
 
 def manager_of(make: Callable[[str], Any], name: str) -> Any:
@@ -69,7 +75,7 @@ async def kernel(manager: Any, patience: Callable[[], float]) -> AsyncIterator[t
             client.start_channels(stdin=False, hb=False)
             language = await ready(client, manager, said)
             if is_python(language):
-                client.execute(local_code.watch(), silent=True, store_history=False)
+                client.execute(DROP_NOTHING + local_code.watch(), silent=True, store_history=False)
             yield client, language
         finally:
             await end(client, manager, patience())
