@@ -46,7 +46,7 @@ from .folder import (
 )
 from .options import check_grpc_port, check_open, check_tls, merged_options
 from .placement import Python, place
-from .ports import choose_port
+from .ports import PortTakenError, choose_port, is_free
 from .pruning import prune_generations
 from .requests import Endpoint
 from .reserve import create_reserve, take_in
@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from .certificates import Certificate
 
 _ANSWERS_WITHIN = 10.0
+_MOVES = 10  # ports to try where others are faster
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ class Live:
     certificate: Certificate | None = None
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Attempt:
     """One try at granting a wish."""
 
@@ -154,6 +155,17 @@ class _Attempt:
     def previous(self) -> str | None:
         """The version that was stable."""
         return self.before.stable.version if self.before else None
+
+    @property
+    def may_move(self) -> bool:
+        """Whether nobody has asked for its port or knows of it."""
+        return self.wish.port is None and not self.running and self.record.version is None
+
+    def move(self) -> None:
+        """Take another port."""
+        taken = {each.port for each in list_deployments(self.store) if each.name != self.record.name}
+        self.record = replace(self.record, port=choose_port(self.record.host, None, taken))
+        put_deployment(self.store, self.record)
 
     def wanted(self, active: int | None, prepare: int | None = None) -> Wanted:
         """Return what to tell the supervisor."""
@@ -250,7 +262,8 @@ def _record(store: Store, wish: Wish, *, running: bool) -> DeploymentRecord:
     host = wish.host or found.host
     if running:
         _check_stays(found, host, wish)
-    port = found.port if running else choose_port(host, wish.port or found.port, taken)
+    known = found.port if found.version or is_free(host, found.port) else None
+    port = found.port if running else choose_port(host, wish.port or known, taken)
     workers = wish.workers or found.workers
     isolated = found.isolated if wish.isolated is None else wish.isolated
     return replace(found, host=host, port=port, workers=workers, isolated=isolated)
@@ -320,11 +333,24 @@ def _load(attempt: _Attempt, variants: tuple[VariantSpec, ...]) -> Serving:
     folder, number = attempt.folder, allot_generation(attempt.store, attempt.record.name)
     serving = make_generation(folder, attempt.record, number, variants, attempt.options)
     attempt.report("load and warm")
-    write_wanted(folder, attempt.wanted(attempt.active, number))
-    kill_point("deploy-prepared")
-    ensure_supervisor(folder)
+    _supervise(attempt, number)
     wait_for(folder, number, "ready")
     return serving
+
+
+def _supervise(attempt: _Attempt, number: int) -> None:
+    """Say what is wanted and start the supervisor if none lives; on another port where one was faster."""
+    for may_move in [attempt.may_move] * _MOVES + [False]:
+        write_wanted(attempt.folder, attempt.wanted(attempt.active, number))
+        kill_point("deploy-prepared")
+        try:
+            ensure_supervisor(attempt.folder)
+        except PortTakenError:
+            if not may_move:
+                raise
+            attempt.move()
+        else:
+            return
 
 
 def _residents(attempt: _Attempt) -> tuple[list[Path], list[Python]]:

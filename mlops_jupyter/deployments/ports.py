@@ -10,6 +10,10 @@ from mlops_jupyter.errors import UnavailableError
 USUAL = range(8080, 8181)
 
 
+class PortTakenError(UnavailableError):
+    """Another process was faster."""
+
+
 def choose_port(host: str, wanted: int | None, taken: set[int]) -> int:
     """Return the port to listen on: the wanted one, else the first free of the usual ones.
 
@@ -73,4 +77,4 @@ def _unavailable(host: str, port: int, problem: OSError) -> UnavailableError:
     if problem.errno != errno.EADDRINUSE:
         return UnavailableError(f"cannot listen on {host}:{port}", problem.strerror or str(problem))
     hint = "give another one with --port, or leave it out"
-    return UnavailableError(f"port {port} is in use by {owner_of(port)}", hint=hint)
+    return PortTakenError(f"port {port} is in use by {owner_of(port)}", hint=hint)

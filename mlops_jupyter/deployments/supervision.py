@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
@@ -18,9 +19,11 @@ from mlops_jupyter.serving.spec import LOGS
 from mlops_jupyter.serving.wanted import recorded_processes
 
 from .folder import read_state, read_supervisor
-from .ports import owner_of
+from .ports import PortTakenError, owner_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import psutil
 
 SERVER = Path(serving.__file__).resolve().parent
@@ -50,8 +53,10 @@ def ensure_supervisor(folder: Path) -> None:
 
     Raises
     ------
+    PortTakenError
+        When it cannot listen, for another process does.
     UnavailableError
-        When it does not come up, with its reason.
+        When it does not come up otherwise, with its reason.
     """
     if running_supervisor(folder) is not None:
         return
@@ -67,11 +72,17 @@ def ensure_supervisor(folder: Path) -> None:
         said = read_supervisor(folder)
         if said.get("token") == token:
             if said.get("error"):
-                why = f"{said['error']}, which {owner_of(said['port'])} has"
-                raise UnavailableError(f"{folder.name} cannot listen", why)
+                raise _cannot_listen(folder, said)
             return
         time.sleep(_POLL)
     raise UnavailableError(f"the supervisor of {folder.name} did not start", last_line(folder, "supervisor"))
+
+
+def _cannot_listen(folder: Path, said: Mapping[str, Any]) -> UnavailableError:
+    what, why = f"{folder.name} cannot listen", str(said["error"])
+    if os.strerror(errno.EADDRINUSE) in why:
+        return PortTakenError(what, f"{why}, which {owner_of(said['port'])} has")
+    return UnavailableError(what, why)
 
 
 def wait_for(folder: Path, generation: int, phase: str, within: float = READY_WITHIN) -> None:

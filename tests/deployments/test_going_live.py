@@ -15,6 +15,7 @@ import pytest
 import mlops_jupyter as mlops
 from mlops_jupyter.deployments.folder import read_serving
 from mlops_jupyter.deployments.live import Wish, go_live
+from mlops_jupyter.deployments.ports import choose_port
 from mlops_jupyter.deployments.supervision import living_workers
 from mlops_jupyter.errors import ConflictError, IntegrityError, NotFoundError, RefusedError, UnavailableError
 from mlops_jupyter.serving.processes import wait_for_end
@@ -108,6 +109,36 @@ def test_a_port_in_use_is_named_with_its_owner(home, name):
     assert f"port {port} is in use by" in text
     assert f"process {psutil.Process().pid}" in text
     assert "\n" not in text
+
+
+@pytest.fixture
+def faster(monkeypatch):
+    """Have another process listen on the first port that is chosen."""
+    others = []
+
+    def chosen(host, wanted, taken):
+        port = choose_port(host, wanted, taken)
+        if not others:
+            others.append(socket.create_server((host, port)))
+        return port
+
+    monkeypatch.setattr("mlops_jupyter.deployments.live.choose_port", chosen)
+    yield others
+    others[0].close()
+
+
+def test_another_port_is_taken_where_another_process_was_faster(home, name, faster):
+    deployed = mlops.deploy("late", as_=name)
+    assert f":{faster[0].getsockname()[1]}" not in deployed.url
+    assert urllib.request.urlopen(f"{deployed.url}/health").status == 200
+
+
+def test_a_port_that_was_asked_for_is_not_given_up_and_one_never_served_on_is(home, name, faster):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with pytest.raises(UnavailableError, match=f"port {port}: Address already in use, which"):
+        mlops.deploy("late", as_=name, port=port)
+    assert f":{port}" not in mlops.deploy("late", as_=name).url
 
 
 def test_a_running_deployment_does_not_move_to_another_port(home, name):
