@@ -5,19 +5,13 @@ from __future__ import annotations
 import time
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from mlops_jupyter.capture.files import captured_files, read_batches
-from mlops_jupyter.serving.options import Options
 from mlops_jupyter.serving.recording import slabs as slabs_module
-from mlops_jupyter.serving.recording.entries import Entries
-from mlops_jupyter.serving.recording.layout import make_layout
-from mlops_jupyter.serving.recording.slabs import ROOM, make_slabs
-from mlops_jupyter.serving.recording.streams import StreamFiles
-from tests.serving.recording.samples import column, contract, entry, output
+from mlops_jupyter.serving.recording.slabs import ROOM
+from tests.serving.recording.samples import Writing, column, contract, entry, output
 
-ABOUT = {"model": "delays", "version": "1.2.0", "digest": "d"}
 NUMBERS = [column("distance"), column("hour")]
 CLASSES = contract(NUMBERS)
 VALUES = contract(NUMBERS, [output("delay", "double", None)], probabilities=False)
@@ -32,71 +26,53 @@ def request(rows, number=0, **said):
     return entry(block, labels, scores, **({"id_": f"{number:032}"} | said))
 
 
-class Writing:
-    """What the thread of a journal has, by hand."""
+class Learning(Writing):
+    """One that lays out requests like those it has seen twice, and counts how often it is woken."""
 
     def __init__(self, folder, of, **options):
-        layout = make_layout(of, Options(**options))
-        self.slabs = make_slabs(of, layout)
-        self.entries = Entries(layout, ABOUT, None, self.slabs)
-        self.files = StreamFiles(folder / "capture" / "1.2.0-0123", "w", self.entries.schema)
-        self.folder, self.woken = folder, []
+        super().__init__(folder, of, **options)
+        self.woken = []
         if self.slabs is not None:
             self.slabs.wake = lambda: self.woken.append(1)
-
-    def write(self, entries):
-        for batch in self.entries.batches(entries):
-            self.files.append(batch)
 
     def learn(self, like):
         self.write([like])
         self.write([like])
 
-    def write_taken(self):
-        while (filled := self.slabs.take()) is not None:
-            self.write([filled])
-
-    def read(self):
-        self.files.close()
-        batches = [b for file in captured_files(self.folder) for b in read_batches(file.path)]
-        for batch in batches:
-            batch.validate(full=True)
-        return pa.Table.from_batches(batches).to_pylist()
-
 
 @pytest.fixture
 def writing(tmp_path):
-    return Writing(tmp_path, CLASSES)
+    return Learning(tmp_path, CLASSES)
 
 
 def usual(folder, of, entries):
     """Return what is in the files when they go the way of all others."""
-    other = Writing(folder, of)
+    other = Learning(folder, of)
     other.write(entries)
     return other.read()
 
 
 @pytest.mark.parametrize("rows", [1, 7, 8, 500, 1003])
 def test_they_are_found_as_if_they_had_gone_the_other_way(tmp_path, rows):
-    writing = Writing(tmp_path / "laid out", CLASSES)
+    writing = Learning(tmp_path / "laid out", CLASSES)
     requests = [request(rows, i) for i in range(9)]
     writing.learn(requests[0])
     for each in requests[1:]:
         assert writing.slabs.add(each)
         if each is requests[4]:
             writing.write([request(3, 77)])  # after which no block of the file begins
-            writing.write_taken()
-    writing.write_taken()
+            writing.write_slabs()
+    writing.write_slabs()
     told = [row for row in writing.read() if row["prediction_id"] != f"{77:032}"]
     assert told[2 * rows :] == usual(tmp_path / "usual", CLASSES, requests[1:])
 
 
 def test_a_model_without_classes_is_captured_alike(tmp_path):
-    writing = Writing(tmp_path / "laid out", VALUES)
+    writing = Learning(tmp_path / "laid out", VALUES)
     requests = [entry(RANDOM.random((300, 2)), RANDOM.random(300), id_=f"{i:032}") for i in range(3)]
     writing.learn(requests[0])
     assert all(map(writing.slabs.add, requests[1:]))
-    writing.write_taken()
+    writing.write_slabs()
     assert writing.read()[600:] == usual(tmp_path / "usual", VALUES, requests[1:])
 
 
@@ -128,9 +104,9 @@ def test_what_is_said_otherwise_goes_the_way_of_all_others(writing, other):
 
 
 def test_units_that_are_not_kept_are_no_hindrance(tmp_path):
-    writing = Writing(tmp_path, CLASSES, unit="field:hour", capture_masked=("hour",))
+    writing = Learning(tmp_path, CLASSES, unit="field:hour", capture_masked=("hour",))
     assert writing.slabs is None  # nor are its features plain
-    masked = Writing(tmp_path, CLASSES, unit="field:other", capture_masked=("other",))
+    masked = Learning(tmp_path, CLASSES, unit="field:other", capture_masked=("other",))
     masked.learn(request(100))
     assert masked.slabs.add(request(100, unit="somebody"))
 
@@ -143,10 +119,10 @@ def test_when_the_disk_is_behind_nothing_more_is_taken_and_nothing_lost(writing)
     assert writing.woken
     assert len(writing.slabs) == taken > 4
     assert taken * 1000 * 9 * 8 < 3 * ROOM
-    writing.write_taken()
+    writing.write_slabs()
     assert len(writing.slabs) == 0
     assert writing.slabs.add(request(1000))
-    writing.write_taken()
+    writing.write_slabs()
     assert len(writing.read()) == (taken + 3) * 1000
 
 
