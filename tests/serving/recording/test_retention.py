@@ -86,17 +86,19 @@ def test_several_writers_together_stay_within_what_may_be_kept(tmp_path):
     most, writers = 400 * KILOBYTE, 4
     schema = pa.schema([("x", pa.float64())])
     batch = pa.record_batch([[0.5] * 100], schema=schema)
-    largest_seen = []
+    largest_seen, still = [], threading.Lock()
 
     def write(number):
         retention = Retention(tmp_path / "capture", 7, most)
         files = StreamFiles(tmp_path / "capture" / f"1.{number}.0-abcdefgh", "w", schema, retention.largest)
         for _ in range(500):
-            files.append(batch)
-            files.tidy()
+            with still:
+                files.append(batch)
+                files.tidy()
             if retention.due(files.written):
                 retention.apply(files.written, files.path)
-                largest_seen.append(total(tmp_path))
+                with still:  # while it is counted nothing is added
+                    largest_seen.append(total(tmp_path))
         files.close()
 
     threads = [threading.Thread(target=write, args=(number,)) for number in range(writers)]
