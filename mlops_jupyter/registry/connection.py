@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import secrets
 import sqlite3
 import threading
 import urllib.error
@@ -201,7 +202,7 @@ def sqlite_file(uri: str) -> Path | None:
 
 
 def is_initialised(file: Path) -> bool:
-    """Whether MLflow's tables stand, to the last migration that it records."""
+    """Whether MLflow's tables stand."""
     if not file.is_file():
         return False
     with closing(sqlite3.connect(file)) as connection:
@@ -212,12 +213,24 @@ def is_initialised(file: Path) -> bool:
 
 
 def first_use(uri: str, file: Path, report: Report) -> None:
-    """Let MLflow make its tables under a lock: two first uses at once break each other."""
+    """Let MLflow make its tables under a lock: two first uses at once break each other.
+
+    It makes them in many migrations, each of which others see, and in each of which it can be killed. So a
+    new database is made beside its place, where nobody looks.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
     try:
         with filelock.FileLock(f"{file}.lock", timeout=FIRST_USE_SECONDS):
-            if not is_initialised(file):
-                report("making MLflow's database, once")
+            if is_initialised(file):
+                return
+            report("making MLflow's database, once")
+            if file.is_file() and file.stat().st_size:  # of others, who keep more there
                 connect(uri).search_experiments(max_results=1)
+                return
+            for left in file.parent.glob(f"{file.name}.*.new"):
+                left.unlink(missing_ok=True)
+            beside = file.with_name(f"{file.name}.{secrets.token_hex(4)}.new")  # MLflow knows the last one's
+            connect(f"sqlite:///{beside}").search_experiments(max_results=1)
+            beside.replace(file)
     except filelock.Timeout as failure:
         raise ConflictError("another process is making MLflow's database", hint="run it again") from failure
