@@ -59,6 +59,7 @@ class Agent:
         self._troubles: dict[str, str] = {}
         self._ending = threading.Event()
         self._since_idle = time.monotonic()
+        self._jumps = 0  # of the clock
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             executors={"default": ThreadPoolExecutor(AT_ONCE)},
@@ -67,13 +68,14 @@ class Agent:
 
     def run(self) -> None:
         """Work until `end` is called, the lease is somebody else's, or the workspace is gone."""
+        begun = _clocks()
         self._scheduler.add_job(self._beat, "interval", seconds=BEAT_SECONDS)
         for work in self._works.values():
             once = {"next_run_time": datetime.now(UTC), "id": work.name, "args": (work,)}
             self._scheduler.add_job(self._look, "interval", seconds=work.every, **once)
         self._scheduler.start()
         try:
-            self._watch()
+            self._watch(begun)
         finally:
             self._scheduler.shutdown()
             self._give_back()
@@ -82,15 +84,15 @@ class Agent:
         """Let it end: what it started goes on, and the next agent finds it."""
         self._ending.set()
 
-    def _watch(self) -> None:
-        wall, steady = time.time(), time.monotonic()
+    def _watch(self, before: tuple[float, float]) -> None:
         while not self._ending.wait(WATCH_SECONDS):
             if self._is_homeless():
                 return
-            passed = time.time() - wall, time.monotonic() - steady
-            if abs(passed[0] - passed[1]) > JUMP_SECONDS:
+            now = _clocks()
+            wall, steady = now[0] - before[0], now[1] - before[1]
+            if abs(wall - steady) > JUMP_SECONDS:
                 self._wake()
-            wall, steady = time.time(), time.monotonic()
+            before = now
 
     def _is_homeless(self) -> bool:
         """Whether the workspace is gone: it must not come back because the agent looks into it."""
@@ -102,13 +104,14 @@ class Agent:
 
     def _wake(self) -> None:
         log.info("the clock was set, or the machine slept")
+        self._jumps += 1
         for job in self._scheduler.get_jobs():
-            job.modify(next_run_time=datetime.now(UTC))
+            job.modify(next_run_time=datetime.now(UTC) + SOONEST)  # what has just ended is still counted
 
     def _look(self, work: Work) -> None:
         if self._is_homeless():
             return
-        now = datetime.now(UTC)
+        now, jumps = datetime.now(UTC), self._jumps
         try:
             later = work.look(self._store, now)
         except MlopsError as failure:
@@ -120,6 +123,8 @@ class Agent:
             self._troubles.pop(work.name, None)
             if later and later < now + timedelta(seconds=work.every):
                 self._look_again(work, max(later, now + SOONEST))
+        if self._jumps != jumps:  # and it was not woken, for it was at work
+            self._look_again(work, datetime.now(UTC) + SOONEST)
 
     def _look_again(self, work: Work, moment: datetime) -> None:
         try:
@@ -158,3 +163,8 @@ class Agent:
                 end_lease(self._store, self._mine)
         except MlopsError as failure:
             log.warning("%s", failure)
+
+
+def _clocks() -> tuple[float, float]:
+    """Return the seconds of the clock that can be set, and of the one that cannot."""
+    return time.time(), time.monotonic()

@@ -111,6 +111,27 @@ def test_a_clock_that_is_set_wakes_all_work(
     assert looks.times[1] - looks.times[0] < timedelta(minutes=1)
 
 
+def test_a_clock_that_is_set_wakes_work_that_is_being_done_as_well(
+    running: Agent, looks: Looks, monkeypatch: pytest.MonkeyPatch
+):
+    wait_until(lambda: len(looks.times) == 1, "the first look")
+    woken, clock = threading.Event(), time.time
+
+    def slow(store: Ledger, now: datetime) -> None:
+        looks.times.append(now)
+        if len(looks.times) == 2:
+            monkeypatch.setattr(process.time, "time", lambda: clock() + 7200)
+            woken.wait(PATIENCE)
+            time.sleep(5 * process.SOONEST.total_seconds())
+
+    wake = running._wake
+    monkeypatch.setattr(looks, "look", slow)
+    monkeypatch.setattr(running, "_wake", lambda: (wake(), woken.set()))
+    running._look_again(looks, datetime.now(UTC))
+    wait_until(lambda: len(looks.times) > 2, "another look")
+    assert looks.times[2] - looks.times[1] < timedelta(minutes=1)
+
+
 @pytest.mark.parametrize(
     ("failure", "said"),
     [
