@@ -163,7 +163,7 @@ class _Attempt:
 
     def move(self) -> None:
         """Take another port."""
-        taken = {each.port for each in list_deployments(self.store) if each.name != self.record.name}
+        taken = _ports_of_others(self.store, self.record.name)
         self.record = replace(self.record, port=choose_port(self.record.host, None, taken))
         put_deployment(self.store, self.record)
 
@@ -252,7 +252,7 @@ def _record(store: Store, wish: Wish, *, running: bool) -> DeploymentRecord:
         raise RefusedError(
             f"{wish.name} serves {found.model}, not {wish.model}", hint="take another name with --as"
         )
-    taken = {each.port for each in list_deployments(store) if each.name != wish.name}
+    taken = _ports_of_others(store, wish.name)
     if found is None:
         host = wish.host or settings().host
         port = choose_port(host, wish.port, taken)
@@ -267,6 +267,10 @@ def _record(store: Store, wish: Wish, *, running: bool) -> DeploymentRecord:
     workers = wish.workers or found.workers
     isolated = found.isolated if wish.isolated is None else wish.isolated
     return replace(found, host=host, port=port, workers=workers, isolated=isolated)
+
+
+def _ports_of_others(store: Store, name: str) -> set[int]:
+    return {each.port for each in list_deployments(store) if each.name != name}
 
 
 def _check_stays(found: DeploymentRecord, host: str, wish: Wish) -> None:
